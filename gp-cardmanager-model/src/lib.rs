@@ -1,2 +1,24 @@
-//! Placeholder of the first minutes.
+//! GlobalPlatform card content management, both ends.
 #![no_std]
+
+pub mod aid;
+pub mod cap;
+pub mod capability;
+pub mod card_data;
+pub mod confirmation;
+pub mod cplc;
+pub mod delete;
+pub mod entry;
+pub mod fci;
+pub mod get_status;
+pub mod install;
+pub mod inventory;
+pub mod key_info;
+pub mod lifecycle;
+pub mod load_file;
+pub mod manage_channel;
+pub mod privileges;
+pub mod put_key;
+pub mod set_status;
+pub mod signature;
+pub mod store_data;

@@ -1,0 +1,69 @@
+"""Text that may not be in the repository: unfinished marks, ignored tests, paths of one machine, registry hosts.
+And what the documents name has to exist: files behind links, tests written as `path.rs::name`.
+
+The patterns are written so that they do not match themselves.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+EVERYWHERE = [
+    ("unfinished code", r"\b(?:todo|unimplemented|dbg)!\s*[(\[{]"),
+    ("unfinished mark", r"\b(?:T[O]DO|F[I]XME|X[X]X)\b"),
+    ("path of one machine", r"(?<![\w.])/(?:work|root|home)/"),
+    ("registry host", r"\b(?:(?:static|index)\.)?crates\.io\b(?!-index)|\bpypi\.org|\bnpmjs\.(?:com|org)|\bdeb\.debian\.org"),
+]
+IN_RUST = [
+    ("ignored test", r"#\[\s*ignore\b|^\s*//[/!]\s*```.*\bignore\b"),
+    ("name that says nothing", r"(?i)\b\w*helper\w*\b|\b(?:mod|use)\s+(?:\w+::)*utils?\b|\bsession.?manager\b"),
+]
+SKIP = {"Cargo.lock"}
+# Data: seeds, recordings and vectors are octets of somebody else.
+DATA = {".json", ".jsonl", ".bin", ".cap"}
+
+faults = 0
+files = 0
+
+
+def listed():
+    """Tracked files and new ones that are not ignored; without git, whatever is outside target folders."""
+    done = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True)
+    if done.returncode == 0:
+        return [pathlib.Path(line) for line in done.stdout.splitlines()]
+    return [p for p in pathlib.Path(".").rglob("*") if not {"target", ".git"} & set(p.parts)]
+
+
+def unknown_names(path, line):
+    for target in re.findall(r"\]\(([^)#\s]+)", line):
+        if not re.match(r"[a-z]+:", target) and not (path.parent / target).exists():
+            yield f"no such file: {target}"
+    for file, name in re.findall(r"`([\w./-]+\.rs)::(\w+)`", line):
+        source = pathlib.Path(file)
+        if not source.is_file() or not re.search(rf"\bfn {name}\b", source.read_text()):
+            yield f"no such test: {file}::{name}"
+
+
+for path in sorted(set(listed())):
+    if path.name in SKIP or path.suffix in DATA or "corpus" in path.parts or not path.is_file():
+        continue
+    if path.suffix == ".rs" and path.name == "mod.rs":
+        print(f"{path}: mod.rs", file=sys.stderr)
+        faults += 1
+    try:
+        lines = path.read_text().splitlines()
+    except UnicodeDecodeError:
+        continue
+    files += 1
+    for number, line in enumerate(lines, 1):
+        for what in unknown_names(path, line) if path.suffix == ".md" else []:
+            print(f"{path}:{number}: {what}", file=sys.stderr)
+            faults += 1
+        for what, pattern in EVERYWHERE + (IN_RUST if path.suffix == ".rs" else []):
+            if found := re.search(pattern, line):
+                print(f"{path}:{number}: {what}: {found.group().strip()}", file=sys.stderr)
+                faults += 1
+
+print(f"{files} files read, {faults} faults")
+sys.exit(1 if faults or not files else 0)

@@ -1,0 +1,83 @@
+//! Data derivation: SP 800-108 in counter mode with AES-CMAC (Amendment D 4.1.5).
+//!
+//! ```text
+//!  block(i) =  00 x 11 | constant | 00 | L  L | i | context
+//!  octet       0 .. 10      11      12   13 14  15  16 ..
+//!  output   =  the leftmost L bits of  CMAC(key, block(1)) | CMAC(key, block(2))
+//! ```
+
+use zeroize::Zeroize;
+
+use crate::Error;
+use crate::cipher::Block;
+use crate::key::leftmost;
+
+/// What is derived: octet 11 of each block (Amendment D table 4-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Constant {
+    /// The card cryptogram, under S-MAC.
+    CardCryptogram = 0x00,
+    /// The host cryptogram, under S-MAC.
+    HostCryptogram = 0x01,
+    /// The pseudo-random card challenge, under the static Key-ENC.
+    CardChallenge = 0x02,
+    /// S-ENC, under Key-ENC.
+    SEnc = 0x04,
+    /// S-MAC, under Key-MAC.
+    SMac = 0x06,
+    /// S-RMAC, under Key-MAC.
+    SRMac = 0x07,
+}
+
+impl Constant {
+    /// The octet.
+    #[must_use]
+    pub const fn octet(self) -> u8 {
+        match self {
+            Self::CardCryptogram => 0x00,
+            Self::HostCryptogram => 0x01,
+            Self::CardChallenge => 0x02,
+            Self::SEnc => 0x04,
+            Self::SMac => 0x06,
+            Self::SRMac => 0x07,
+        }
+    }
+}
+
+/// Derives `out.len()` octets: 8 or 16 for cryptograms and challenges, 16, 24 or 32 for keys.
+///
+/// `prf` is AES-CMAC under the key to derive from, over its parts one after the other; `context` is the two
+/// challenges, host then card, or the sequence counter and the AID.
+///
+/// # Errors
+/// What `prf` answers; [`Error::KeyLength`] for more than 32 octets. `out` is wiped then.
+pub fn derive(
+    mut prf: impl FnMut(&[&[u8]]) -> Result<[u8; 16], Error>,
+    constant: Constant,
+    context: [&[u8]; 2],
+    out: &mut [u8],
+) -> Result<(), Error> {
+    let bits = u16::try_from(out.len()).ok().filter(|octets| *octets <= 32).ok_or(Error::KeyLength)?.wrapping_mul(8);
+    let [l_high, l_low] = bits.to_be_bytes();
+    let mut block: Block = [0; 16];
+    block[11] = constant.octet();
+    // Octet 12 separates label from context and stays 00.
+    block[13] = l_high;
+    block[14] = l_low;
+    // The second block exists for AES-192 and AES-256 keys alone; L stays the same in both.
+    for (part, counter) in out.chunks_mut(16).zip(1_u8..) {
+        block[15] = counter;
+        match prf(&[&block, context[0], context[1]]) {
+            Ok(mut octets) => {
+                leftmost(&octets, part);
+                octets.zeroize();
+            }
+            Err(error) => {
+                out.zeroize();
+                return Err(error);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,289 @@
+//! Keys: the static ones of a card, and who may compute with them.
+
+use core::fmt;
+
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use crate::Error;
+use crate::cipher::{Block, Cipher, Encryptor};
+use crate::cmac::{Subkeys, cmac};
+
+/// The length of an AES key: 16, 24 or 32 octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KeyLength {
+    /// AES-128
+    Aes128 = 16,
+    /// AES-192
+    Aes192 = 24,
+    /// AES-256
+    Aes256 = 32,
+}
+
+impl KeyLength {
+    /// The length that is `octets` long: 16, 24 or 32.
+    #[must_use]
+    pub const fn from_octets(octets: usize) -> Option<Self> {
+        match octets {
+            16 => Some(Self::Aes128),
+            24 => Some(Self::Aes192),
+            32 => Some(Self::Aes256),
+            _ => None,
+        }
+    }
+
+    /// 16, 24 or 32.
+    #[must_use]
+    pub const fn octets(self) -> usize {
+        match self {
+            Self::Aes128 => 16,
+            Self::Aes192 => 24,
+            Self::Aes256 => 32,
+        }
+    }
+
+    /// 128, 192 or 256.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        match self {
+            Self::Aes128 => 128,
+            Self::Aes192 => 192,
+            Self::Aes256 => 256,
+        }
+    }
+}
+
+/// Which key of a key set, by its customary key identifier (Amendment D 4.1.3 names the keys, custom the numbers).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum KeyId {
+    /// Key-ENC, from which S-ENC and the pseudo-random card challenge are derived.
+    Enc = 1,
+    /// Key-MAC, from which S-MAC and S-RMAC are derived.
+    Mac = 2,
+    /// Key-DEK, used as it is for sensitive data such as keys.
+    Dek = 3,
+}
+
+/// One AES key in the clear, 16, 24 or 32 octets. It cannot be cloned, compared with `==` or printed, and it is
+/// wiped when it is dropped.
+///
+/// ```compile_fail,E0277
+/// # use gp_scp03::Key;
+/// let (a, b) = (Key::new(&[1; 16]).unwrap(), Key::new(&[1; 16]).unwrap());
+/// if *a.expose_secret() == *b.expose_secret() {} // the slices can be compared by who insists ...
+/// let _ = b.clone() == a;                          // ... the keys cannot
+/// ```
+pub struct Key {
+    octets: [u8; 32],
+    length: KeyLength,
+}
+
+impl Key {
+    /// A key from its 16, 24 or 32 octets, which are copied.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] for any other length.
+    pub fn new(octets: &[u8]) -> Result<Self, Error> {
+        let length = KeyLength::from_octets(octets.len()).ok_or(Error::KeyLength)?;
+        let mut key = Self { octets: [0; 32], length };
+        key.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+        Ok(key)
+    }
+
+    /// A key of this length, filled in place by `fill`, which gets exactly that many octets.
+    pub(crate) fn derive(length: KeyLength, fill: impl FnOnce(&mut [u8]) -> Result<(), Error>) -> Result<Self, Error> {
+        let mut key = Self { octets: [0; 32], length };
+        fill(key.octets.get_mut(..length.octets()).unwrap_or_default())?;
+        Ok(key)
+    }
+
+    /// 16, 24 or 32 octets.
+    #[must_use]
+    pub const fn length(&self) -> KeyLength {
+        self.length
+    }
+
+    /// The octets of the key. Named so that a reader sees where a key leaves its shell.
+    #[must_use]
+    pub fn expose_secret(&self) -> &[u8] {
+        self.octets.get(..self.length.octets()).unwrap_or_default()
+    }
+
+    /// AES-CMAC (SP 800-38B) over the parts one after the other: 16 octets.
+    #[must_use]
+    pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let cipher = Encryptor::new(self);
+        cmac(&cipher, &Subkeys::new(&cipher), parts)
+    }
+
+    /// The key check value: the first 3 octets of the encryption of sixteen octets `01` (Amendment D 4.1.4).
+    #[must_use]
+    pub fn kcv(&self) -> [u8; 3] {
+        let mut block = [0x01; 16];
+        Encryptor::new(self).encrypt(&mut block);
+        let [a, b, c, ..] = block;
+        block.zeroize();
+        [a, b, c]
+    }
+
+    /// Encrypts sensitive data in place as with Key-DEK: AES-CBC, ICV of zeros, no padding of its own (Amendment D 6.2.8).
+    /// A call is one datum: each starts with a fresh ICV.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
+    pub fn encrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
+        let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
+        Encryptor::new(self).cbc_encrypt([0; 16], blocks);
+        Ok(())
+    }
+
+    /// The inverse of [`encrypt_sensitive`](Self::encrypt_sensitive).
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
+    pub fn decrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
+        let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
+        Cipher::new(self).cbc_decrypt([0; 16], blocks);
+        Ok(())
+    }
+
+    /// A second copy, for the rare owner that must hand a key to two places (a rotation that proves the new set).
+    /// Not `Clone`, so that no copy is made by accident.
+    #[must_use]
+    pub fn duplicate_secret(&self) -> Self {
+        Self { octets: self.octets, length: self.length }
+    }
+}
+
+impl ConstantTimeEq for Key {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        // The octets behind a shorter key are zero, so the lengths need comparing too: they are no secret.
+        self.octets.ct_eq(&other.octets) & Choice::from(u8::from(self.length == other.length))
+    }
+}
+
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.octets.zeroize();
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(..)")
+    }
+}
+
+/// Who computes with the static keys: [`StaticKeys`] in memory, or a security module that never lets them out.
+///
+/// SCP03 needs nothing of Key-ENC and Key-MAC but AES-CMAC, so that is all that is asked for.
+pub trait KeySource {
+    /// AES-CMAC (SP 800-38B) under the named key over the parts one after the other.
+    ///
+    /// # Errors
+    /// [`Error::KeySource`], or what suits, when the key is not there or the module failed.
+    fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error>;
+
+    /// The length of the keys, the same for the whole set: it decides the length of the session keys.
+    fn length(&self) -> KeyLength;
+}
+
+impl<T: KeySource + ?Sized> KeySource for &mut T {
+    fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
+        (**self).cmac(key, parts)
+    }
+
+    fn length(&self) -> KeyLength {
+        (**self).length()
+    }
+}
+
+/// A key set in memory: Key-ENC, Key-MAC and Key-DEK, all of one length (Amendment D 4.1.3).
+///
+/// ```compile_fail,E0277
+/// # use gp_scp03::StaticKeys;
+/// println!("{}", StaticKeys::same(&[0x40; 16]).unwrap()); // a key set has no Display
+/// ```
+/// ```compile_fail,E0599
+/// # use gp_scp03::StaticKeys;
+/// let copy = StaticKeys::same(&[0x40; 16]).unwrap().clone(); // nor Clone
+/// ```
+#[derive(Debug)]
+pub struct StaticKeys {
+    enc: Key,
+    mac: Key,
+    dek: Key,
+}
+
+impl StaticKeys {
+    /// A key set of three keys of one length.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] when the lengths differ.
+    pub fn new(enc: Key, mac: Key, dek: Key) -> Result<Self, Error> {
+        if enc.length != mac.length || enc.length != dek.length {
+            return Err(Error::KeyLength);
+        }
+        Ok(Self { enc, mac, dek })
+    }
+
+    /// The same octets for all three keys, as test cards have them. Never in the field.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] unless 16, 24 or 32 octets are given.
+    pub fn same(octets: &[u8]) -> Result<Self, Error> {
+        Self::new(Key::new(octets)?, Key::new(octets)?, Key::new(octets)?)
+    }
+
+    /// The key with this identifier.
+    #[must_use]
+    pub const fn key(&self, id: KeyId) -> &Key {
+        match id {
+            KeyId::Enc => &self.enc,
+            KeyId::Mac => &self.mac,
+            KeyId::Dek => &self.dek,
+        }
+    }
+
+    /// Key-DEK, with which sensitive data is encrypted at every security level.
+    #[must_use]
+    pub const fn dek(&self) -> &Key {
+        &self.dek
+    }
+
+    /// Is one of the keys the well-known test value `40 41 .. 4F` (for longer keys: starts with it)? Such a key protects nothing.
+    #[must_use]
+    pub fn is_published_default(&self) -> bool {
+        let well_known: [u8; 16] = core::array::from_fn(|i| 0x40 | u8::try_from(i).unwrap_or(0));
+        [&self.enc, &self.mac, &self.dek].into_iter().any(|key| {
+            key.expose_secret().first_chunk::<16>().is_some_and(|start| bool::from(start.ct_eq(&well_known)))
+        })
+    }
+}
+
+impl KeySource for StaticKeys {
+    fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
+        Ok(self.key(key).cmac(parts))
+    }
+
+    fn length(&self) -> KeyLength {
+        self.enc.length
+    }
+}
+
+impl KeySource for &StaticKeys {
+    fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
+        Ok(self.key(key).cmac(parts))
+    }
+
+    fn length(&self) -> KeyLength {
+        self.enc.length
+    }
+}
+
+/// Fills `out` with the leftmost octets of `block`.
+pub(crate) fn leftmost(block: &Block, out: &mut [u8]) {
+    out.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+}

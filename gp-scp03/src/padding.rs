@@ -1,0 +1,74 @@
+//! The padding of SCP03 ("pad80"): an octet `80`, then zeros up to a multiple of 16 ([GPCS] B.2.3, Amendment D 4.1.4).
+//!
+//! ```text
+//!  | data | 80 | 00 .. 00 |      at least one octet, so 16 octets of data become 32
+//! ```
+
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+
+/// The length of `data_length` octets after padding; `None` where a `usize` cannot hold it.
+pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
+    (data_length | 15).checked_add(1)
+}
+
+/// Writes the padding behind the first `data_length` octets of `buffer`, up to its end.
+pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
+    if let Some((first, rest)) = buffer.get_mut(data_length..).and_then(<[u8]>::split_first_mut) {
+        *first = 0x80;
+        rest.fill(0);
+    }
+}
+
+/// The length of the data in front of the padding, or `None` where there is none.
+///
+/// More than one block of padding is accepted, as real cards produce it; it only ever follows a verified MAC. The
+/// walk takes the same time and the same branches whatever the octets are: only the verdict is told.
+pub(crate) fn unpad80(data: &[u8]) -> Option<usize> {
+    let mut length = 0_u32;
+    let mut decided = Choice::from(0);
+    let mut good = Choice::from(0);
+    let mut position = u32::try_from(data.len()).ok()?;
+    for octet in data.iter().rev() {
+        position = position.wrapping_sub(1);
+        let last = !octet.ct_eq(&0) & !decided;
+        good.conditional_assign(&octet.ct_eq(&0x80), last);
+        length.conditional_assign(&position, last);
+        decided |= last;
+    }
+    if bool::from(good) { usize::try_from(length).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    #[test]
+    fn every_length_comes_back() {
+        for length in 0..600 {
+            let padded = padded_length(length).unwrap();
+            assert!(padded > length && padded - length <= 16 && padded.is_multiple_of(16));
+            let mut buffer = vec![0xA5; padded];
+            pad80(&mut buffer, length);
+            assert_eq!(unpad80(&buffer), Some(length));
+        }
+        assert_eq!(padded_length(usize::MAX), None);
+    }
+
+    #[test]
+    fn what_is_no_padding_is_refused() {
+        for bad in [&[][..], &[0], &[0; 32], &[1], &[0x80, 1], &[0x80, 0, 0x81, 0], &[0xFF; 16]] {
+            assert_eq!(unpad80(bad), None, "{bad:02X?}");
+        }
+    }
+
+    #[test]
+    fn data_that_ends_like_padding_keeps_its_octets() {
+        assert_eq!(unpad80(&[0x80, 0, 0, 0x80, 0]), Some(3));
+        let mut long: Vec<u8> = vec![1, 2, 3, 0x80];
+        long.extend([0; 44]);
+        assert_eq!(unpad80(&long), Some(3), "more than one block of padding is taken");
+    }
+}

@@ -1,0 +1,334 @@
+//! The card's end: a state machine that answers any octets in any order (Amendment D 5.4 to 5.6, [GPCS] 10.2).
+//!
+//! ```text
+//!            INITIALIZE UPDATE                 EXTERNAL AUTHENTICATE 9000
+//!  Idle ---------------------------> Challenged ------------------------> Open
+//!   ^  <---- EXTERNAL AUTHENTICATE refused ---'                             | a command fails its protection
+//!   |                                                                       v
+//!   '------ terminate(): reset, SELECT, channel closed -------------- Aborted: 6982 to everything
+//!  INITIALIZE UPDATE begins anew in every state.
+//! ```
+//!
+//! A responder belongs to one logical channel of one security domain. Its methods answer what the card answers: an
+//! error *is* the status word.
+
+use core::fmt;
+
+use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord};
+
+use crate::challenge::Challenge;
+use crate::cryptogram::Cryptogram;
+use crate::kdf::Constant;
+use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
+use crate::scrub::scrub_stack;
+use crate::session::{Session, SessionKeys};
+use crate::state::{Position, State};
+use crate::{Error, Implementation, KeySource, Quirks, RMacSession, SecurityLevel};
+
+/// The card's end of a session, at most one.
+#[derive(Default)]
+pub struct Responder {
+    state: Inner,
+    quirks: Quirks,
+}
+
+// One responder a channel, planned for at its largest: there is no heap to put the big state on.
+#[allow(clippy::large_enum_variant)]
+#[derive(Default)]
+enum Inner {
+    #[default]
+    Idle,
+    Challenged {
+        session: Session,
+        expected: Cryptogram,
+        implementation: Implementation,
+        channel: LogicalChannel,
+    },
+    Open {
+        session: Session,
+        position: Position,
+        turn: Turn,
+    },
+    Aborted,
+}
+
+/// What the open session waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// A command.
+    Command,
+    /// The answer to one; after its success this is the level.
+    Answer(SecurityLevel),
+}
+
+/// Where a responder stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponderState {
+    /// No session: commands reach the application unprotected.
+    Idle,
+    /// INITIALIZE UPDATE was answered. No session is active yet.
+    Challenged,
+    /// A session is open.
+    Open,
+    /// A command failed its protection: everything is refused until the session is terminated.
+    Aborted,
+}
+
+impl Responder {
+    /// A responder without a session.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { state: Inner::Idle, quirks: Quirks::NONE }
+    }
+
+    /// Follow these deviations in sessions that begin from now on, for tests of hosts.
+    pub const fn set_quirks(&mut self, quirks: Quirks) {
+        self.quirks = quirks;
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub const fn state(&self) -> ResponderState {
+        match &self.state {
+            Inner::Idle => ResponderState::Idle,
+            Inner::Challenged { .. } => ResponderState::Challenged,
+            Inner::Open { .. } => ResponderState::Open,
+            Inner::Aborted => ResponderState::Aborted,
+        }
+    }
+
+    /// The current security level; `None` is NO_SECURITY_LEVEL: not open.
+    #[must_use]
+    pub const fn level(&self) -> Option<SecurityLevel> {
+        match &self.state {
+            Inner::Open { position, .. } => Some(position.level),
+            _ => None,
+        }
+    }
+
+    /// First half of INITIALIZE UPDATE: ends whatever session there was and reads the request. The caller then finds
+    /// the key set, steps and **stores** its sequence counter, makes the card challenge, and calls
+    /// [`challenge`](Self::challenge).
+    ///
+    /// # Errors
+    /// The status word to answer: `6700` when the challenge is not that of the mode, `6A86`.
+    pub fn initialize_update(
+        &mut self,
+        command: &Command<'_>,
+        implementation: Implementation,
+    ) -> Result<InitializeUpdate, StatusWord> {
+        self.terminate();
+        InitializeUpdate::parse(command, implementation.mode())
+    }
+
+    /// Second half of INITIALIZE UPDATE: derives the session and writes the data of the answer (29, 32, 45 or 48
+    /// octets) to the start of `out`. Answers how many.
+    ///
+    /// # Errors
+    /// The status word to answer: `6700` when the challenges differ in length, `6F00` when the key source fails or
+    /// `out` is too small. No session is begun then.
+    pub fn challenge(
+        &mut self,
+        keys: &mut impl KeySource,
+        info: &KeySetInfo,
+        request: &InitializeUpdate,
+        card_challenge: &Challenge,
+        out: &mut [u8],
+    ) -> Result<usize, StatusWord> {
+        self.terminate();
+        let result = self.derive(keys, info, request, card_challenge, out);
+        scrub_stack();
+        result.map_err(Error::status_word)?.ok_or(StatusWord::UNKNOWN)
+    }
+
+    fn derive(
+        &mut self,
+        keys: &mut impl KeySource,
+        info: &KeySetInfo,
+        request: &InitializeUpdate,
+        card: &Challenge,
+        out: &mut [u8],
+    ) -> Result<Option<usize>, Error> {
+        let host = &request.host_challenge;
+        let implementation = info.implementation;
+        if host.mode() != implementation.mode() || card.mode() != host.mode() {
+            return Err(Error::ChallengeLength);
+        }
+        let session_keys = SessionKeys::derive(keys, host, card)?;
+        let shown = session_keys.cryptogram(Constant::CardCryptogram, host, card)?;
+        let expected = session_keys.cryptogram(Constant::HostCryptogram, host, card)?;
+        let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out);
+        if length.is_some() {
+            let mut session = Session::new(session_keys, host.mode());
+            session.quirks = self.quirks;
+            self.state = Inner::Challenged { session, expected, implementation, channel: request.channel };
+        }
+        Ok(length)
+    }
+
+    /// EXTERNAL AUTHENTICATE: C-MAC first, then the host cryptogram, then whether the level is one of this card's. Any
+    /// failure needs a new INITIALIZE UPDATE. A trailing Le is taken; there is no answer data, and never an R-MAC.
+    ///
+    /// # Errors
+    /// `6985` without a challenge before it, `6700` for a wrong length, `6982` for a wrong C-MAC, a missing one or
+    /// another logical channel, `6300` for a wrong host cryptogram, `6A86` for a level or P2 that is not there.
+    pub fn external_authenticate(&mut self, command: &mut CommandBuf<'_>) -> Result<SecurityLevel, StatusWord> {
+        let before = core::mem::take(&mut self.state);
+        let Inner::Challenged { mut session, expected, implementation, channel } = before else {
+            self.state = before;
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        };
+        let header = command.header();
+        let octets = session.mode.octets();
+        let result = if header.cla.channel() != channel {
+            Err(StatusWord::SECURITY_STATUS)
+        } else if command.data_len() != octets.saturating_mul(2) {
+            Err(StatusWord::WRONG_LENGTH)
+        } else if session.verify_command(command).is_err() {
+            Err(StatusWord::SECURITY_STATUS)
+        } else if !bool::from(expected.ct_eq(command.data())) {
+            Err(StatusWord::AUTHENTICATION_FAILED)
+        } else {
+            SecurityLevel::from_octet(header.p1)
+                .filter(|level| header.p2 == 0 && implementation.supports(*level))
+                .ok_or(StatusWord::INCORRECT_P1_P2)
+        };
+        if let Ok(level) = result {
+            let position = Position { session_level: level, level, implementation, channel };
+            self.state = Inner::Open { session, position, turn: Turn::Command };
+        }
+        scrub_stack();
+        result
+    }
+
+    /// Verifies and unprotects a command in place before anything else looks at it. `Ok(None)`: there is no session, the
+    /// command is what it is. `Ok(Some(level))`: it was protected as that level demands (not at all at level `00`).
+    ///
+    /// # Errors
+    /// `6982`: protection missing, wrong, or meant for another logical channel. The session is aborted, and so is
+    /// everything until [`terminate`](Self::terminate) or INITIALIZE UPDATE.
+    pub fn unwrap(&mut self, command: &mut CommandBuf<'_>) -> Result<Option<SecurityLevel>, StatusWord> {
+        let (session, position, turn) = match &mut self.state {
+            Inner::Idle | Inner::Challenged { .. } => return Ok(None),
+            Inner::Aborted => return Err(StatusWord::SECURITY_STATUS),
+            Inner::Open { session, position, turn } => (session, position, turn),
+        };
+        let level = position.level;
+        let right_channel = command.header().cla.channel() == position.channel;
+        if right_channel && (!level.has_c_mac() || session.unwrap_command(level, command).is_ok()) {
+            *turn = Turn::Answer(level);
+            return Ok(Some(level));
+        }
+        self.state = Inner::Aborted;
+        scrub_stack();
+        Err(StatusWord::SECURITY_STATUS)
+    }
+
+    /// Protects the answer as the session demands: `data_length` octets of response data at the start of `buffer`, then
+    /// padding, R-MAC and status word behind them. Without a session, at a level without R-MAC, and for an error status
+    /// nothing is protected; an error status goes out without data.
+    ///
+    /// # Errors
+    /// [`Error::Apdu`] when the protected answer does not fit `buffer`: shorten the data, or answer an error.
+    /// [`Error::State`] when no command waits for an answer.
+    pub fn wrap<'b>(
+        &mut self,
+        buffer: &'b mut [u8],
+        data_length: usize,
+        status: StatusWord,
+    ) -> Result<&'b mut [u8], Error> {
+        let data_length = if status.is_error() { 0 } else { data_length };
+        let Inner::Open { session, position, turn } = &mut self.state else {
+            return Ok(gp_apdu::Response::write_status(buffer, data_length, status)?);
+        };
+        let Turn::Answer(next) = *turn else { return Err(Error::State) };
+        let answer = session.wrap_response(position.level, buffer, data_length, status)?;
+        *turn = Turn::Command;
+        if status == StatusWord::OK {
+            position.level = next;
+        }
+        Ok(answer)
+    }
+
+    /// The most octets of response data that fit into `available` octets on the wire as things stand.
+    #[must_use]
+    pub const fn max_response_data(&self, available: usize) -> usize {
+        match &self.state {
+            Inner::Open { session, position, .. } => position.level.max_response_data(session.mode, available),
+            _ => available,
+        }
+    }
+
+    /// BEGIN R-MAC SESSION, called with the unwrapped command; in force after its answer (Amendment D 7.1.3).
+    ///
+    /// # Errors
+    /// `6A86` for P1 or P2 that mean nothing, `6A80` for data that is not one length and that many octets, `6985` where
+    /// the level cannot be raised so, an R-MAC session runs, or `i` lacks it. The session goes on.
+    pub fn begin_r_mac(&mut self, command: &Command<'_>) -> Result<(), StatusWord> {
+        let by = RMacSession::from_octet(command.header.p1).filter(|_| command.header.p2 == 0x01);
+        let by = by.ok_or(StatusWord::INCORRECT_P1_P2)?;
+        let salted = command.data.split_first().is_some_and(|(length, salt)| usize::from(*length) == salt.len());
+        let Inner::Open { position, turn: Turn::Answer(next), .. } = &mut self.state else {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        };
+        if !salted {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let raised = position.level.raised(by).filter(|level| position.implementation.supports(*level));
+        *next = raised.filter(|_| position.level == position.session_level).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        Ok(())
+    }
+
+    /// END R-MAC SESSION, called with the unwrapped command; in force after its answer, which still carries the R-MAC (Amendment D 7.1.4).
+    ///
+    /// # Errors
+    /// `6A86` for P1 or P2 that mean nothing, `6985` when no R-MAC session runs. The session goes on.
+    pub fn end_r_mac(&mut self, command: &Command<'_>) -> Result<(), StatusWord> {
+        if (command.header.p1, command.header.p2) != (0x00, 0x03) {
+            return Err(StatusWord::INCORRECT_P1_P2);
+        }
+        match &mut self.state {
+            Inner::Open { position, turn: Turn::Answer(next), .. } if position.level != position.session_level => {
+                *next = position.session_level;
+                Ok(())
+            }
+            _ => Err(StatusWord::CONDITIONS_OF_USE),
+        }
+    }
+
+    /// Ends and wipes the session: reset, selection, the channel closed, the application's own wish.
+    pub fn terminate(&mut self) {
+        if !matches!(self.state, Inner::Idle) {
+            self.state = Inner::Idle;
+            scrub_stack();
+        }
+    }
+
+    /// The end of this responder's session and all that is needed to go on with it elsewhere; `None` when none is open.
+    pub fn suspend(&mut self) -> Option<State> {
+        match core::mem::take(&mut self.state) {
+            Inner::Open { session, position, turn } => Some(State::join(session, position, turn != Turn::Command)),
+            other => {
+                self.state = other;
+                None
+            }
+        }
+    }
+
+    /// A responder from a state: saved, or with session keys made elsewhere.
+    #[must_use]
+    pub fn resume(state: State) -> Self {
+        let awaiting = state.awaiting;
+        let (session, position) = state.split();
+        let quirks = session.quirks;
+        let turn = if awaiting { Turn::Answer(position.level) } else { Turn::Command };
+        Self { state: Inner::Open { session, position, turn }, quirks }
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder").field("state", &self.state()).field("level", &self.level()).finish_non_exhaustive()
+    }
+}

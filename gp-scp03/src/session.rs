@@ -1,0 +1,136 @@
+//! What both ends of an open session share: session keys, MAC chaining value, encryption counter.
+
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use crate::challenge::{Challenge, Mode};
+use crate::cipher::Block;
+use crate::cryptogram::Cryptogram;
+use crate::kdf::{Constant, derive};
+use crate::kernel::{CipherKey, MacKey};
+use crate::{Error, Key, KeyId, KeySource, Quirks};
+
+/// S-ENC, S-MAC and S-RMAC: what a session computes with (Amendment D 6.2.1).
+///
+/// Made by the handshake; made elsewhere (a security module that derives session keys, SCP11) they enter by
+/// [`State`](crate::State).
+#[derive(Debug)]
+pub struct SessionKeys {
+    pub(crate) enc: CipherKey,
+    pub(crate) mac: MacKey,
+    pub(crate) r_mac: MacKey,
+}
+
+impl SessionKeys {
+    /// Session keys made elsewhere, all of one length.
+    ///
+    /// # Errors
+    /// [`Error::KeyLength`] when the lengths differ.
+    pub fn new(enc: Key, mac: Key, r_mac: Key) -> Result<Self, Error> {
+        if enc.length() != mac.length() || enc.length() != r_mac.length() {
+            return Err(Error::KeyLength);
+        }
+        Ok(Self { enc: CipherKey::new(enc), mac: MacKey::new(mac), r_mac: MacKey::new(r_mac) })
+    }
+
+    /// Derived from the static keys and both challenges, host then card (Amendment D 6.2.1).
+    pub(crate) fn derive(keys: &mut impl KeySource, host: &Challenge, card: &Challenge) -> Result<Self, Error> {
+        let length = keys.length();
+        let context = [host.octets(), card.octets()];
+        let mut one =
+            |id, constant| Key::derive(length, |out| derive(|parts| keys.cmac(id, parts), constant, context, out));
+        Ok(Self {
+            enc: CipherKey::new(one(KeyId::Enc, Constant::SEnc)?),
+            mac: MacKey::new(one(KeyId::Mac, Constant::SMac)?),
+            r_mac: MacKey::new(one(KeyId::Mac, Constant::SRMac)?),
+        })
+    }
+
+    /// A cryptogram under S-MAC: context host challenge, then card challenge, for **both** cryptograms (Amendment D 6.2.2.2, 6.2.2.3).
+    pub(crate) fn cryptogram(
+        &self,
+        constant: Constant,
+        host: &Challenge,
+        card: &Challenge,
+    ) -> Result<Cryptogram, Error> {
+        Cryptogram::derive(host.mode(), |out| {
+            derive(|parts| Ok(self.mac.cmac(parts)), constant, [host.octets(), card.octets()], out)
+        })
+    }
+
+    /// The octets of S-ENC, for who saves a session or checks vectors.
+    #[must_use]
+    pub fn enc(&self) -> &Key {
+        self.enc.key()
+    }
+
+    /// The octets of S-MAC.
+    #[must_use]
+    pub fn mac(&self) -> &Key {
+        self.mac.key()
+    }
+
+    /// The octets of S-RMAC.
+    #[must_use]
+    pub fn r_mac(&self) -> &Key {
+        self.r_mac.key()
+    }
+}
+
+/// The core of an open session. Commands are protected in `command.rs`, responses in `response.rs`, each direction's
+/// two ends side by side.
+pub(crate) struct Session {
+    pub(crate) keys: SessionKeys,
+    pub(crate) mode: Mode,
+    /// The whole C-MAC of the last command, 16 octets also in S8 mode; zeros before EXTERNAL AUTHENTICATE. Responses never change it.
+    pub(crate) chaining: ChainingValue,
+    /// The number of the last command after EXTERNAL AUTHENTICATE, which itself has number 0.
+    pub(crate) counter: u32,
+    pub(crate) quirks: Quirks,
+}
+
+impl Session {
+    /// A session before EXTERNAL AUTHENTICATE.
+    pub(crate) const fn new(keys: SessionKeys, mode: Mode) -> Self {
+        Self { keys, mode, chaining: ChainingValue([0; 16]), counter: 0, quirks: Quirks::NONE }
+    }
+
+    /// The counter for a command with or without data: one more for each (Amendment D 6.2.6).
+    pub(crate) fn next_counter(&self, has_data: bool) -> Result<u32, Error> {
+        if self.quirks.counter_skips_empty() && !has_data {
+            return Ok(self.counter);
+        }
+        self.counter.checked_add(1).ok_or(Error::CounterExhausted)
+    }
+
+    /// The block whose encryption under S-ENC is the ICV: the counter, and for a response `80` in front (Amendment D 6.2.6, 6.2.7).
+    pub(crate) fn counter_block(counter: u32, response: bool) -> Block {
+        let mut block = u128::from(counter).to_be_bytes();
+        if response {
+            block[0] = 0x80;
+        }
+        block
+    }
+
+    /// Does the received MAC, as long as the mode says, start the computed one? In constant time.
+    pub(crate) fn mac_matches(&self, computed: &Block, received: &[u8]) -> bool {
+        computed.get(..self.mode.octets()).is_some_and(|expected| bool::from(expected.ct_eq(received)))
+    }
+}
+
+/// The chaining value, wiped with its session ([GPCS] 10.2.3).
+pub(crate) struct ChainingValue(pub(crate) Block);
+
+impl Drop for ChainingValue {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("mode", &self.mode).field("counter", &self.counter).finish_non_exhaustive()
+    }
+}

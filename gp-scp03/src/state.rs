@@ -1,0 +1,107 @@
+//! A session as data: to carry on elsewhere, or to start from session keys that were made elsewhere.
+
+use core::fmt;
+
+use gp_apdu::LogicalChannel;
+
+use crate::session::{Session, SessionKeys};
+use crate::{Implementation, Mode, Quirks, SecurityLevel};
+
+/// Everything an open session consists of. Who holds it *is* one end of the session: store it encrypted or not at all, and never resume it twice.
+///
+/// It comes from [`SecureChannel::suspend`](crate::SecureChannel::suspend) or
+/// [`Responder::suspend`](crate::Responder::suspend), which end their session, or from session keys of another origin:
+/// a security module that derives them, SCP11, or a vector file.
+///
+/// ```compile_fail,E0599
+/// # fn f(state: gp_scp03::State) {
+/// let fork = state.clone(); // a chain with two ends would use an ICV twice
+/// # }
+/// ```
+pub struct State {
+    /// S-ENC, S-MAC, S-RMAC.
+    pub keys: SessionKeys,
+    /// S8 or S16.
+    pub mode: Mode,
+    /// The MAC chaining value: the whole C-MAC of the last command, EXTERNAL AUTHENTICATE included.
+    pub chaining_value: [u8; 16],
+    /// The number of the last command; 0 after EXTERNAL AUTHENTICATE.
+    pub counter: u32,
+    /// The level of EXTERNAL AUTHENTICATE.
+    pub session_level: SecurityLevel,
+    /// The level now: above `session_level` while an R-MAC session runs.
+    pub level: SecurityLevel,
+    /// What the card supports; a card refuses BEGIN R-MAC SESSION by it.
+    pub implementation: Implementation,
+    /// The logical channel that the session belongs to.
+    pub channel: LogicalChannel,
+    /// Deviations in force.
+    pub quirks: Quirks,
+    /// A command is under way: the host has not seen its answer, the card has not given it.
+    pub awaiting: bool,
+}
+
+impl State {
+    /// A state right after EXTERNAL AUTHENTICATE at this level: counter 0, no command under way, no quirks, basic channel, `i` of everything in this mode.
+    #[must_use]
+    pub fn new(keys: SessionKeys, mode: Mode, level: SecurityLevel, chaining_value: [u8; 16]) -> Self {
+        let i = match mode {
+            Mode::S8 => 0x70,
+            Mode::S16 => 0x71,
+        };
+        Self {
+            keys,
+            mode,
+            chaining_value,
+            counter: 0,
+            session_level: level,
+            level,
+            implementation: Implementation::new(i),
+            channel: LogicalChannel::BASIC,
+            quirks: Quirks::NONE,
+            awaiting: false,
+        }
+    }
+
+    pub(crate) fn split(self) -> (Session, Position) {
+        let mut session = Session::new(self.keys, self.mode);
+        session.chaining.0 = self.chaining_value;
+        session.counter = self.counter;
+        session.quirks = self.quirks;
+        let position = Position {
+            session_level: self.session_level,
+            level: self.level,
+            implementation: self.implementation,
+            channel: self.channel,
+        };
+        (session, position)
+    }
+
+    pub(crate) fn join(session: Session, position: Position, awaiting: bool) -> Self {
+        let Session { keys, mode, chaining, counter, quirks } = session;
+        let Position { session_level, level, implementation, channel } = position;
+        let chaining_value = chaining.0;
+        Self { keys, mode, chaining_value, counter, session_level, level, implementation, channel, quirks, awaiting }
+    }
+}
+
+/// Where a session stands, beside its keys: what both ends keep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    pub(crate) session_level: SecurityLevel,
+    pub(crate) level: SecurityLevel,
+    pub(crate) implementation: Implementation,
+    pub(crate) channel: LogicalChannel,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("mode", &self.mode)
+            .field("level", &self.level)
+            .field("counter", &self.counter)
+            .field("channel", &self.channel)
+            .field("awaiting", &self.awaiting)
+            .finish_non_exhaustive()
+    }
+}
