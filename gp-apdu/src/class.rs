@@ -26,11 +26,7 @@ impl LogicalChannel {
     /// The channel of this number; `None` above 19.
     #[must_use]
     pub const fn new(number: u8) -> Option<Self> {
-        if number <= Self::MAX.0 {
-            Some(Self(number))
-        } else {
-            None
-        }
+        if number <= Self::MAX.0 { Some(Self(number)) } else { None }
     }
 
     /// Its number, 0 to 19.
@@ -96,11 +92,7 @@ impl Class {
     /// The class of this octet; `None` for `FF`, which is none.
     #[must_use]
     pub const fn from_byte(octet: u8) -> Option<Self> {
-        if octet == 0xFF {
-            None
-        } else {
-            Some(Self(octet))
-        }
+        if octet == 0xFF { None } else { Some(Self(octet)) }
     }
 
     /// The octet.
@@ -133,9 +125,7 @@ impl Class {
     pub const fn channel(self) -> LogicalChannel {
         match self.coding() {
             Some(Coding::First) => LogicalChannel(self.0 & 0x03),
-            Some(Coding::Further) => {
-                LogicalChannel((self.0 & 0x0F).saturating_add(Self::FIRST_CHANNELS))
-            }
+            Some(Coding::Further) => LogicalChannel((self.0 & 0x0F).saturating_add(Self::FIRST_CHANNELS)),
             None => LogicalChannel::BASIC,
         }
     }
@@ -154,12 +144,8 @@ impl Class {
         let messaging = match (self.secure_messaging(), first) {
             (SecureMessaging::None, _) => 0,
             (SecureMessaging::GlobalPlatform | SecureMessaging::Either, true) => Self::FIRST_SM_GP,
-            (SecureMessaging::GlobalPlatform | SecureMessaging::Either, false) => {
-                Self::FURTHER_SM_BIT
-            }
-            (SecureMessaging::Iso | SecureMessaging::IsoHeader, true) => {
-                self.0 & Self::FIRST_SM_BITS
-            }
+            (SecureMessaging::GlobalPlatform | SecureMessaging::Either, false) => Self::FURTHER_SM_BIT,
+            (SecureMessaging::Iso | SecureMessaging::IsoHeader, true) => self.0 & Self::FIRST_SM_BITS,
             (SecureMessaging::Iso | SecureMessaging::IsoHeader, false) => return None,
         };
         Self::from_byte(match channel.0.checked_sub(Self::FIRST_CHANNELS) {
@@ -187,10 +173,7 @@ impl Class {
     /// twins `04`-`07`, `60`-`6F`, and all of these with the chaining bit. `88`-`8F` do not.
     #[must_use]
     pub const fn is_protected(self) -> bool {
-        matches!(
-            self.secure_messaging(),
-            SecureMessaging::GlobalPlatform | SecureMessaging::Either
-        )
+        matches!(self.secure_messaging(), SecureMessaging::GlobalPlatform | SecureMessaging::Either)
     }
 
     /// The class under GlobalPlatform secure messaging: `80` becomes `84`, `C4` becomes `E4`, `40` becomes `60`.
@@ -240,11 +223,7 @@ impl Class {
     /// A class that cannot say so stays as it is: reserved, foreign, and `EF`, whose twin `FF` does not exist.
     #[must_use]
     pub const fn chained(self, more: bool) -> Self {
-        let octet = if more {
-            self.0 | Self::CHAIN_BIT
-        } else {
-            self.0 & !Self::CHAIN_BIT
-        };
+        let octet = if more { self.0 | Self::CHAIN_BIT } else { self.0 & !Self::CHAIN_BIT };
         match (self.coding(), Self::from_byte(octet)) {
             (Some(_), Some(class)) => class,
             _ => self,

@@ -55,31 +55,19 @@ impl Le {
     /// An Le that asks for this many octets; `None` for 0 and above 65536.
     #[must_use]
     pub const fn new(octets: u32) -> Option<Self> {
-        if octets != 0 && octets <= Self::MAX_EXTENDED.0 {
-            Some(Self(octets))
-        } else {
-            None
-        }
+        if octets != 0 && octets <= Self::MAX_EXTENDED.0 { Some(Self(octets)) } else { None }
     }
 
     /// The meaning of a one-octet Le.
     #[must_use]
     pub fn short(octet: u8) -> Self {
-        if octet == 0 {
-            Self::MAX_SHORT
-        } else {
-            Self(u32::from(octet))
-        }
+        if octet == 0 { Self::MAX_SHORT } else { Self(u32::from(octet)) }
     }
 
     /// The meaning of a two-octet Le.
     #[must_use]
     pub fn long(octets: u16) -> Self {
-        if octets == 0 {
-            Self::MAX_EXTENDED
-        } else {
-            Self(u32::from(octets))
-        }
+        if octets == 0 { Self::MAX_EXTENDED } else { Self(u32::from(octets)) }
     }
 
     /// How many octets it asks for, 1 to 65536.
@@ -176,11 +164,7 @@ impl Form {
     }
 
     pub(crate) fn check_le(self, le: Option<Le>) -> Result<(), Error> {
-        if le.is_some_and(|le| le > self.max_le()) {
-            Err(Error::LeTooLarge)
-        } else {
-            Ok(())
-        }
+        if le.is_some_and(|le| le > self.max_le()) { Err(Error::LeTooLarge) } else { Ok(()) }
     }
 }
 
@@ -246,10 +230,7 @@ impl<'a> Command<'a> {
             (Some(_), Form::Extended) if self.data.is_empty() => 3,
             (Some(_), form) => form.le_len(),
         };
-        Header::LEN
-            .saturating_add(lc)
-            .saturating_add(self.data.len())
-            .saturating_add(le)
+        Header::LEN.saturating_add(lc).saturating_add(self.data.len()).saturating_add(le)
     }
 
     /// Writes the command to the start of `buf` and returns it.
@@ -265,12 +246,7 @@ impl<'a> Command<'a> {
         }
         let le = le_field(self.form, self.data.is_empty(), self.le);
         let out = buf.get_mut(..self.encoded_len()).ok_or(Error::BufferFull)?;
-        let parts = [
-            &self.header.octets()[..],
-            lc.as_slice(),
-            self.data,
-            le.as_slice(),
-        ];
+        let parts = [&self.header.octets()[..], lc.as_slice(), self.data, le.as_slice()];
         for (to, from) in out.iter_mut().zip(parts.into_iter().flatten()) {
             *to = *from;
         }

@@ -35,13 +35,7 @@ impl<'b> CommandBuf<'b> {
         if buf.len() < form.data_offset().saturating_add(form.le_len()) {
             return Err(Error::BufferFull);
         }
-        Ok(Self {
-            buf,
-            header,
-            data_len: 0,
-            le: None,
-            form,
-        })
+        Ok(Self { buf, header, data_len: 0, le: None, form })
     }
 
     /// The command received in the first `len` octets of `buf`, its data left where it is. The rest of `buf` is room
@@ -50,20 +44,9 @@ impl<'b> CommandBuf<'b> {
     /// # Errors
     /// Those of [`Command::parse`]; [`Error::BufferFull`] when `len` is more than the buffer holds.
     pub fn parse(buf: &'b mut [u8], len: usize) -> Result<Self, Error> {
-        let Command {
-            header,
-            data,
-            le,
-            form,
-        } = parse::command(buf.get(..len).ok_or(Error::BufferFull)?)?;
+        let Command { header, data, le, form } = parse::command(buf.get(..len).ok_or(Error::BufferFull)?)?;
         let data_len = data.len();
-        Ok(Self {
-            buf,
-            header,
-            data_len,
-            le,
-            form,
-        })
+        Ok(Self { buf, header, data_len, le, form })
     }
 
     /// A command whose data already lies in `buf` at [`Form::data_offset`]: a chain put together again, say.
@@ -85,13 +68,7 @@ impl<'b> CommandBuf<'b> {
         if buf.len() < form.data_offset().saturating_add(data_len) {
             return Err(Error::BufferFull);
         }
-        Ok(Self {
-            buf,
-            header,
-            data_len,
-            le,
-            form,
-        })
+        Ok(Self { buf, header, data_len, le, form })
     }
 
     /// CLA INS P1 P2.
@@ -137,17 +114,13 @@ impl<'b> CommandBuf<'b> {
     #[must_use]
     pub fn data(&self) -> &[u8] {
         let start = self.form.data_offset();
-        self.buf
-            .get(start..start.saturating_add(self.data_len))
-            .unwrap_or_default()
+        self.buf.get(start..start.saturating_add(self.data_len)).unwrap_or_default()
     }
 
     /// The data, to be changed in place.
     pub fn data_mut(&mut self) -> &mut [u8] {
         let start = self.form.data_offset();
-        self.buf
-            .get_mut(start..start.saturating_add(self.data_len))
-            .unwrap_or_default()
+        self.buf.get_mut(start..start.saturating_add(self.data_len)).unwrap_or_default()
     }
 
     /// The length of the data in octets.
@@ -160,10 +133,7 @@ impl<'b> CommandBuf<'b> {
     #[must_use]
     pub fn capacity(&self) -> usize {
         let around = self.form.data_offset().saturating_add(self.form.le_len());
-        self.buf
-            .len()
-            .saturating_sub(around)
-            .min(self.form.max_data())
+        self.buf.len().saturating_sub(around).min(self.form.max_data())
     }
 
     /// Appends octets to the data: all or none.
@@ -235,12 +205,7 @@ impl<'b> CommandBuf<'b> {
     /// The command as a view.
     #[must_use]
     pub fn as_command(&self) -> Command<'_> {
-        Command {
-            header: self.header,
-            data: self.data(),
-            le: self.le,
-            form: self.form,
-        }
+        Command { header: self.header, data: self.data(), le: self.le, form: self.form }
     }
 
     /// Writes header, Lc and Le around the data and returns the whole command. A chained command that fits into one
@@ -258,11 +223,7 @@ impl<'b> CommandBuf<'b> {
         }
         let le = le_field(self.form, self.data_len == 0, self.le);
         let out = self.buf.get_mut(..len).ok_or(Error::BufferFull)?;
-        let front = self
-            .header
-            .octets()
-            .into_iter()
-            .chain(lc.as_slice().iter().copied());
+        let front = self.header.octets().into_iter().chain(lc.as_slice().iter().copied());
         for (to, from) in out.iter_mut().zip(front) {
             *to = from;
         }

@@ -12,7 +12,7 @@ pub enum Error {
     Truncated,
     /// There are octets after the end of the command.
     TrailingData,
-    /// The class byte is `FF`, which is no class, or cannot say what is asked of it.
+    /// The class byte is `FF`, which is no class.
     Class,
     /// The data is longer than the form can carry: 255 octets short, 65535 extended or chained.
     DataTooLong,
@@ -22,6 +22,9 @@ pub enum Error {
     BufferFull,
     /// The command is longer than one segment: only an [`Exchange`](crate::Exchange) can send it.
     Chained,
+    /// The header has no free bit that could say that more segments follow: the class has none for ISO's rule, or the bit
+    /// (b8 of P1 for GlobalPlatform's rule) is set already.
+    ChainingBit,
     /// A segment that was not the last of its chain was answered as if the command were complete.
     BrokenChain,
     /// The transport reports more octets than it had room for.
@@ -39,11 +42,12 @@ impl fmt::Display for Error {
         f.write_str(match self {
             Self::Truncated => "the APDU ends too early",
             Self::TrailingData => "there are octets after the end of the APDU",
-            Self::Class => "the class byte is not valid here",
+            Self::Class => "FF is no class byte",
             Self::DataTooLong => "the data is longer than the form of the command can carry",
             Self::LeTooLarge => "Le is larger than the form of the command can express",
             Self::BufferFull => "the buffer is too small",
             Self::Chained => "the command has to be sent as a chain",
+            Self::ChainingBit => "the header has no free bit for command chaining",
             Self::BrokenChain => "the card answered the middle of a chain as if it were the end",
             Self::Overrun => "the transport reports more octets than it had room for",
             Self::ResponseTooLong => "the response does not fit into the buffer",

@@ -16,8 +16,7 @@
 //! This lies below a secure channel: what it sees is already protected and GET RESPONSE never is. \[GPCS\] 11.1.5
 
 use crate::{
-    AsyncTransport, Chaining, Class, CommandBuf, Error, Form, Header, Le, Response, StatusWord,
-    Transport, ins,
+    AsyncTransport, Chaining, Class, CommandBuf, Error, Form, Header, Le, Response, StatusWord, Transport, ins,
 };
 use core::fmt;
 use core::num::NonZeroU8;
@@ -102,7 +101,7 @@ impl Exchange {
     /// whether a secure channel has wrapped it.
     ///
     /// # Errors
-    /// Those of [`CommandBuf::finish`]; [`Error::Class`] when the class has no room for ISO's chaining bit.
+    /// Those of [`CommandBuf::finish`]; [`Error::ChainingBit`] when it has to be cut and its header cannot say so.
     pub fn start(command: CommandBuf<'_>, protected: bool) -> Result<Self, Error> {
         Self::start_segmented(command, protected, NonZeroU8::MAX)
     }
@@ -111,11 +110,7 @@ impl Exchange {
     ///
     /// # Errors
     /// Those of [`start`](Self::start).
-    pub fn start_segmented(
-        command: CommandBuf<'_>,
-        protected: bool,
-        segment: NonZeroU8,
-    ) -> Result<Self, Error> {
+    pub fn start_segmented(command: CommandBuf<'_>, protected: bool, segment: NonZeroU8) -> Result<Self, Error> {
         let segment = usize::from(segment.get());
         let (header, form, le) = (command.header(), command.form(), command.le());
         let mut exchange = Self {
@@ -129,15 +124,17 @@ impl Exchange {
             end: 0,
             have: 0,
             parts: 0,
-            phase: Phase::Command {
-                repeatable: le.is_some() && !protected,
-            },
+            phase: Phase::Command { repeatable: le.is_some() && !protected },
         };
         match form {
             Form::Chained(chaining) if command.data_len() > segment => {
                 form.check_le(le)?;
-                if chaining == Chaining::Iso && !header.cla.chained(true).is_chained() {
-                    return Err(Error::Class);
+                let free = match chaining {
+                    Chaining::Gp => header.p1 & 0x80 == 0,
+                    Chaining::Iso => !header.cla.is_chained() && header.cla.chained(true).is_chained(),
+                };
+                if !free {
+                    return Err(Error::ChainingBit);
                 }
                 exchange.cut(command.into_buf(), chaining)?;
             }
@@ -165,17 +162,9 @@ impl Exchange {
     /// [`Error::Overrun`] for one longer than its room, [`Error::BrokenChain`], [`Error::ResponseTooLong`],
     /// [`Error::TooManyParts`], [`Error::BufferFull`] when the command buffer does not hold a GET RESPONSE (5 octets),
     /// [`Error::Finished`] when it was over before.
-    pub fn received(
-        &mut self,
-        command: &mut [u8],
-        response: &mut [u8],
-        received: usize,
-    ) -> Result<Progress, Error> {
+    pub fn received(&mut self, command: &mut [u8], response: &mut [u8], received: usize) -> Result<Progress, Error> {
         let phase = core::mem::replace(&mut self.phase, Phase::Finished);
-        let answer = self
-            .incoming(response)
-            .get(..received)
-            .ok_or(Error::Overrun);
+        let answer = self.incoming(response).get(..received).ok_or(Error::Overrun);
         if phase == Phase::Finished {
             return Err(Error::Finished);
         }
@@ -223,38 +212,18 @@ impl Exchange {
             *command.get_mut(self.end).ok_or(Error::BufferFull)? = low;
             self.end = self.end.saturating_add(1);
         }
-        let segment = command
-            .get_mut(self.start..self.end)
-            .and_then(<[u8]>::first_chunk_mut)
-            .ok_or(Error::BufferFull)?;
+        let segment =
+            command.get_mut(self.start..self.end).and_then(<[u8]>::first_chunk_mut).ok_or(Error::BufferFull)?;
         let [cla, ins, p1, p2] = header.octets();
-        *segment = [
-            cla,
-            ins,
-            p1,
-            p2,
-            u8::try_from(len).map_err(|_| Error::DataTooLong)?,
-        ];
-        self.phase = if last {
-            Phase::Command { repeatable: false }
-        } else {
-            Phase::Segment
-        };
+        *segment = [cla, ins, p1, p2, u8::try_from(len).map_err(|_| Error::DataTooLong)?];
+        self.phase = if last { Phase::Command { repeatable: false } } else { Phase::Segment };
         Ok(())
     }
 
     /// Sends the same command or GET RESPONSE once more, with the Le that `6Cxx` told.
-    fn repeat(
-        &mut self,
-        command: &mut [u8],
-        room: usize,
-        phase: Phase,
-        status: StatusWord,
-    ) -> Result<Progress, Error> {
+    fn repeat(&mut self, command: &mut [u8], room: usize, phase: Phase, status: StatusWord) -> Result<Progress, Error> {
         let le = status.corrected_le().ok_or(Error::Truncated)?;
-        let outgoing = command
-            .get_mut(self.start..self.end)
-            .ok_or(Error::BufferFull)?;
+        let outgoing = command.get_mut(self.start..self.end).ok_or(Error::BufferFull)?;
         let [high, low] = le.octets();
         match (phase, self.form) {
             (Phase::Part { .. }, _) => {
@@ -278,12 +247,7 @@ impl Exchange {
     }
 
     /// Asks for the next part of the response, as much as `61xx` announces and as fits.
-    fn next_part(
-        &mut self,
-        command: &mut [u8],
-        room: usize,
-        status: StatusWord,
-    ) -> Result<Progress, Error> {
+    fn next_part(&mut self, command: &mut [u8], room: usize, status: StatusWord) -> Result<Progress, Error> {
         let available = status.available().map_or(0, u32::from);
         let le = Le::new(available.min(self.room(room))).ok_or(Error::ResponseTooLong)?;
         if self.parts >= Self::MAX_PARTS {
@@ -292,13 +256,10 @@ impl Exchange {
         self.parts = self.parts.saturating_add(1);
         let class = match self.header.cla {
             foreign if foreign.coding().is_none() => foreign,
-            class => Class::ISO
-                .with_channel(class.channel())
-                .unwrap_or(Class::ISO),
+            class => Class::ISO.with_channel(class.channel()).unwrap_or(Class::ISO),
         };
         let [_, low] = le.octets();
-        *command.first_chunk_mut().ok_or(Error::BufferFull)? =
-            [class.byte(), ins::GET_RESPONSE, 0, 0, low];
+        *command.first_chunk_mut().ok_or(Error::BufferFull)? = [class.byte(), ins::GET_RESPONSE, 0, 0, low];
         (self.start, self.end) = (0, 5);
         self.phase = Phase::Part { repeatable: true };
         Ok(Progress::Again)
@@ -306,9 +267,7 @@ impl Exchange {
 
     /// How much more data a response buffer of this length takes, with room for the status word.
     fn room(&self, response_len: usize) -> u32 {
-        let room = response_len
-            .saturating_sub(self.have)
-            .saturating_sub(StatusWord::LEN);
+        let room = response_len.saturating_sub(self.have).saturating_sub(StatusWord::LEN);
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
@@ -326,9 +285,7 @@ impl Exchange {
             let received = link.transmit(self.outgoing(command), self.incoming(response));
             let received = received.map_err(ExchangeError::Link)?;
             if let Progress::Done(len) = self.received(command, response, received)? {
-                return response
-                    .get_mut(..len)
-                    .ok_or(ExchangeError::Apdu(Error::Overrun));
+                return response.get_mut(..len).ok_or(ExchangeError::Apdu(Error::Overrun));
             }
         }
     }
@@ -344,14 +301,10 @@ impl Exchange {
         response: &'r mut [u8],
     ) -> Result<&'r mut [u8], ExchangeError<T::Error>> {
         loop {
-            let received = link
-                .transmit(self.outgoing(command), self.incoming(response))
-                .await;
+            let received = link.transmit(self.outgoing(command), self.incoming(response)).await;
             let received = received.map_err(ExchangeError::Link)?;
             if let Progress::Done(len) = self.received(command, response, received)? {
-                return response
-                    .get_mut(..len)
-                    .ok_or(ExchangeError::Apdu(Error::Overrun));
+                return response.get_mut(..len).ok_or(ExchangeError::Apdu(Error::Overrun));
             }
         }
     }

@@ -24,14 +24,7 @@ struct At<'a>(&'a [u8], Error);
 impl<'a> ParseError<&'a [u8]> for At<'a> {
     fn from_error_kind(rest: &'a [u8], kind: ErrorKind) -> Self {
         // The only `map_opt` of the grammar is the class; whatever else nom misses is more input.
-        Self(
-            rest,
-            if kind == ErrorKind::MapOpt {
-                Error::Class
-            } else {
-                Error::Truncated
-            },
-        )
+        Self(rest, if kind == ErrorKind::MapOpt { Error::Class } else { Error::Truncated })
     }
 
     fn append(_: &'a [u8], _: ErrorKind, other: Self) -> Self {
@@ -54,23 +47,14 @@ type Body<'a> = (&'a [u8], Option<Le>, Form);
 /// A whole command, short or extended; never a chained one, for a single command does not show that.
 pub(crate) fn command(octets: &[u8]) -> Result<Command<'_>, Error> {
     match (header, body).parse_complete(octets) {
-        Ok((_, (header, (data, le, form)))) => Ok(Command {
-            header,
-            data,
-            le,
-            form,
-        }),
+        Ok((_, (header, (data, le, form)))) => Ok(Command { header, data, le, form }),
         Err(nom::Err::Error(At(_, error)) | nom::Err::Failure(At(_, error))) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(Error::Truncated),
     }
 }
 
 fn header(i: &[u8]) -> Parsed<'_, Header> {
-    map(
-        (map_opt(u8, Class::from_byte), u8, u8, u8),
-        |(cla, ins, p1, p2)| Header { cla, ins, p1, p2 },
-    )
-    .parse_complete(i)
+    map((map_opt(u8, Class::from_byte), u8, u8, u8), |(cla, ins, p1, p2)| Header { cla, ins, p1, p2 }).parse_complete(i)
 }
 
 #[rustfmt::skip]
@@ -106,16 +90,10 @@ fn long_le(i: &[u8]) -> Parsed<'_, Le> {
 }
 
 /// Le and then the end, or the end.
-fn or_end<'a>(
-    le: fn(&'a [u8]) -> Parsed<'a, Le>,
-) -> impl Parser<&'a [u8], Output = Option<Le>, Error = At<'a>> {
+fn or_end<'a>(le: fn(&'a [u8]) -> Parsed<'a, Le>) -> impl Parser<&'a [u8], Output = Option<Le>, Error = At<'a>> {
     alt((map(end, |()| None), map(terminated(le, end), Some)))
 }
 
 fn end(i: &[u8]) -> Parsed<'_, ()> {
-    if i.is_empty() {
-        Ok((i, ()))
-    } else {
-        Err(nom::Err::Error(At(i, Error::TrailingData)))
-    }
+    if i.is_empty() { Ok((i, ())) } else { Err(nom::Err::Error(At(i, Error::TrailingData))) }
 }

@@ -22,10 +22,7 @@ impl<'a> Response<'a> {
     /// [`Error::Truncated`] when there are fewer than two octets.
     pub fn parse(octets: &'a [u8]) -> Result<Self, Error> {
         let (data, status) = octets.split_last_chunk().ok_or(Error::Truncated)?;
-        Ok(Self {
-            data,
-            status: StatusWord::from(*status),
-        })
+        Ok(Self { data, status: StatusWord::from(*status) })
     }
 
     /// The octets it takes: data and status word.
@@ -51,14 +48,8 @@ impl<'a> Response<'a> {
     ///
     /// # Errors
     /// [`Error::BufferFull`].
-    pub fn write_status(
-        buf: &mut [u8],
-        data_len: usize,
-        status: StatusWord,
-    ) -> Result<&mut [u8], Error> {
-        let out = buf
-            .get_mut(..data_len.saturating_add(StatusWord::LEN))
-            .ok_or(Error::BufferFull)?;
+    pub fn write_status(buf: &mut [u8], data_len: usize, status: StatusWord) -> Result<&mut [u8], Error> {
+        let out = buf.get_mut(..data_len.saturating_add(StatusWord::LEN)).ok_or(Error::BufferFull)?;
         if let Some(end) = out.last_chunk_mut() {
             *end = status.octets();
         }

@@ -120,10 +120,7 @@ impl StatusWord {
     /// Whether it is neither success nor warning nor `61xx`. What a card says in words of its own counts as an error.
     #[must_use]
     pub const fn is_error(self) -> bool {
-        !matches!(
-            self.kind(),
-            StatusKind::Success | StatusKind::Warning | StatusKind::DataAvailable
-        )
+        !matches!(self.kind(), StatusKind::Success | StatusKind::Warning | StatusKind::DataAvailable)
     }
 
     /// Whether a response with it carries an R-MAC, where the security level has one: `9000`, `62xx`, `63xx`.
@@ -157,9 +154,7 @@ impl StatusWord {
     pub const fn meaning(self) -> Option<&'static str> {
         match self.octets() {
             [0x61, _] => Some("response data available"),
-            [0x63, 0xC0..=0xCF] => {
-                Some("verification failed, the last digit counts the tries left")
-            }
+            [0x63, 0xC0..=0xCF] => Some("verification failed, the last digit counts the tries left"),
             [0x6C, _] => Some("wrong Le, the second octet is the right one"),
             _ => self.name(),
         }

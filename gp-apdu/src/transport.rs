@@ -26,11 +26,7 @@ pub trait AsyncTransport {
     ///
     /// # Errors
     /// Whatever the link reports: nobody knows then whether the card has seen the command.
-    fn transmit(
-        &mut self,
-        command: &[u8],
-        response: &mut [u8],
-    ) -> impl Future<Output = Result<usize, Self::Error>>;
+    fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>>;
 }
 
 impl<T: Transport + ?Sized> Transport for &mut T {
@@ -44,11 +40,7 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 impl<T: AsyncTransport + ?Sized> AsyncTransport for &mut T {
     type Error = T::Error;
 
-    fn transmit(
-        &mut self,
-        command: &[u8],
-        response: &mut [u8],
-    ) -> impl Future<Output = Result<usize, Self::Error>> {
+    fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>> {
         T::transmit(self, command, response)
     }
 }

@@ -48,7 +48,9 @@ fn decode(octets: &[u8]) -> Option<(&[u8], Option<u32>, Form)> {
         (n, 0) if n == 3 + pair(1) => Some((&body[3..], None, Form::Extended)),
         (n, 0) if n == 5 + pair(1) => Some((&body[3..n - 2], of(pair(n - 2), 65_536), Form::Extended)),
         (n, lc) if lc != 0 && n == 1 + usize::from(lc) => Some((&body[1..], None, Form::Short)),
-        (n, lc) if lc != 0 && n == 2 + usize::from(lc) => Some((&body[1..n - 1], of(body[n - 1].into(), 256), Form::Short)),
+        (n, lc) if lc != 0 && n == 2 + usize::from(lc) => {
+            Some((&body[1..n - 1], of(body[n - 1].into(), 256), Form::Short))
+        }
         _ => None,
     }
 }

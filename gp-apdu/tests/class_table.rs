@@ -1,7 +1,7 @@
 //! All 256 class bytes against a table drawn by hand from the coding rules, and what follows from it.
 
+use core::ops::RangeInclusive;
 use gp_apdu::{Class, Coding, LogicalChannel, SecureMessaging};
-use std::ops::RangeInclusive;
 
 type Row = (RangeInclusive<u8>, bool, Option<Coding>, u8, SecureMessaging, bool);
 
@@ -105,7 +105,12 @@ fn every_class_on_every_channel() {
             let expected: Vec<u8> = (0..=0xFE)
                 .filter(|candidate| {
                     let (to, on) = row(*candidate);
-                    from.2.is_some() && to.2.is_some() && on == number && to.1 == from.1 && to.5 == from.5 && same(to.4, from.4)
+                    from.2.is_some()
+                        && to.2.is_some()
+                        && on == number
+                        && to.1 == from.1
+                        && to.5 == from.5
+                        && same(to.4, from.4)
                 })
                 .collect();
             assert!(expected.len() <= 1);
@@ -119,7 +124,7 @@ fn every_class_on_every_channel() {
             }
         }
     }
-    // 24 octets (plain, protected; chained or not; ISO or not) in the first coding and 127 in the further one go to 20
+    // 32 octets (plain or protected, chained or not, GP or not) of the first coding and 127 of the further one go to 20
     // channels, 8 x 4 under ISO's secure messaging to 4 channels; FF is missed by the 4 + 15 that would be it.
     assert_eq!(found, (32 + 127) * 20 + 32 * 4 - (4 + 15));
 }
@@ -186,7 +191,7 @@ fn chaining_bit() {
             0xEF => assert_eq!((on, off), (class, class)),
             _ => assert_eq!((on.byte(), off.byte()), (octet | 0x10, octet & 0xEF)),
         }
-        assert_eq!(off.is_chained(), false);
+        assert!(!off.is_chained());
     }
 }
 

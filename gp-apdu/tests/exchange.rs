@@ -3,7 +3,9 @@
 use core::num::NonZeroU8;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use gp_apdu::{AsyncTransport, Chaining, Class, CommandBuf, Error, Exchange, ExchangeError, Form, Header, Le, Progress, Transport};
+use gp_apdu::{
+    AsyncTransport, Chaining, Class, CommandBuf, Error, Exchange, ExchangeError, Form, Header, Le, Progress, Transport,
+};
 
 /// What is expected, and what is answered to it.
 struct Script<'a> {
@@ -137,7 +139,10 @@ fn chains_at_their_boundaries() {
                 last.0.splice(..4, hex("80D80001"));
                 last.0.push(0x00);
                 last.1 = hex("AA9000");
-                assert_eq!(run_with(&Sent("80D80001", form, &all, FULL, false), segment_len, 300, &steps), Ok(hex("AA9000")));
+                assert_eq!(
+                    run_with(&Sent("80D80001", form, &all, FULL, false), segment_len, 300, &steps),
+                    Ok(hex("AA9000"))
+                );
             }
         }
     }
@@ -166,9 +171,15 @@ fn the_middle_of_a_chain_cannot_succeed() {
 fn chains_that_cannot_be_made() {
     let all = data(300);
     let start = |sent: Sent<'_>| run(&sent, &[]);
-    assert_eq!(start(Sent("EFE60000", ISO, &all, None, true)), Err(Error::Class.into()));
-    assert_eq!(start(Sent("A0E60000", ISO, &all, None, false)), Err(Error::Class.into()));
-    assert_eq!(start(Sent("80E60000", GP, &all, Some(Le::MAX_EXTENDED), false)), Err(Error::LeTooLarge.into()));
+    let refused = Err(Error::ChainingBit.into());
+    assert_eq!(start(Sent("EFE60000", ISO, &all, None, true)), refused);
+    assert_eq!(start(Sent("A0E60000", ISO, &all, None, false)), refused);
+    // A bit set already would be set on the last segment too, and the card would wait for more.
+    assert_eq!(start(Sent("94E60000", ISO, &all, None, true)), refused);
+    assert_eq!(start(Sent("80E68000", GP, &all, None, false)), refused);
+    assert_eq!(run(&Sent("80E68000", GP, &[], None, false), &[step("80E68000", "9000")]), Ok(hex("9000")));
+    let too_large = Some(Le::MAX_EXTENDED);
+    assert_eq!(start(Sent("80E60000", GP, &all, too_large, false)), Err(Error::LeTooLarge.into()));
 }
 
 #[test]
@@ -184,9 +195,14 @@ fn parts_are_joined() {
 
 #[test]
 fn get_response_goes_to_the_channel_of_the_command() {
-    for (header, class) in
-        [("80CA0066", "00"), ("83CA0066", "03"), ("86CA0066", "02"), ("C0CA0066", "40"), ("EFCA0066", "4F"), ("A0CA0066", "A0")]
-    {
+    for (header, class) in [
+        ("80CA0066", "00"),
+        ("83CA0066", "03"),
+        ("86CA0066", "02"),
+        ("C0CA0066", "40"),
+        ("EFCA0066", "4F"),
+        ("A0CA0066", "A0"),
+    ] {
         let steps = [step(&format!("{header}00"), "6100"), step(&format!("{class}C0000000"), "AA9000")];
         assert_eq!(run(&Sent(header, Form::Short, &[], FULL, false), &steps), Ok(hex("AA9000")));
     }
@@ -258,7 +274,10 @@ fn neither_is_a_chain_nor_a_command_without_le() {
     assert_eq!(run(&Sent("80E60200", GP, &all, FULL, false), &steps), Ok(hex("6C02")));
     assert_eq!(run(&Sent("80E60200", Form::Short, &[], None, false), &[step("80E60200", "6C02")]), Ok(hex("6C02")));
     // An answer with data is no request to repeat.
-    assert_eq!(run(&Sent("80CA0066", Form::Short, &[], FULL, false), &[step("80CA006600", "AA6C02")]), Ok(hex("AA6C02")));
+    assert_eq!(
+        run(&Sent("80CA0066", Form::Short, &[], FULL, false), &[step("80CA006600", "AA6C02")]),
+        Ok(hex("AA6C02"))
+    );
 }
 
 #[test]
@@ -320,8 +339,8 @@ fn an_exchange_can_move_between_threads() {
     struct Link;
     impl AsyncTransport for Link {
         type Error = core::convert::Infallible;
-        fn transmit(&mut self, _: &[u8], _: &mut [u8]) -> impl Future<Output = Result<usize, Self::Error>> + Send {
-            core::future::ready(Ok(0))
+        async fn transmit(&mut self, _: &[u8], _: &mut [u8]) -> Result<usize, Self::Error> {
+            Ok(0)
         }
     }
     fn send<T: Send>(value: T) -> T {
@@ -330,8 +349,8 @@ fn an_exchange_can_move_between_threads() {
     let mut buf = [0; 16];
     let command = CommandBuf::new(&mut buf, Header::new(Class::ISO, 0xCA, 0, 0x66), Form::Short).unwrap();
     let exchange = Exchange::start(command, false).unwrap();
-    let mut response = [0; 8];
-    let future = pin!(send(exchange.run_async(&mut Link, &mut buf, &mut response)));
+    let (mut link, mut response) = (Link, [0; 8]);
+    let future = pin!(send(exchange.run_async(&mut link, &mut buf, &mut response)));
     let outcome = future.poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(outcome, Poll::Ready(Err(Error::Truncated.into())));
 }

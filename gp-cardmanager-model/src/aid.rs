@@ -9,6 +9,7 @@
 //! Everything in the registry is named by an AID: applications, security domains, executable load files and modules.
 
 use core::fmt;
+use gp_tlv::{Error, ErrorKind, Reader};
 
 /// An application identifier: 5 to 16 octets.
 ///
@@ -80,6 +81,21 @@ impl Aid {
     pub fn matches_prefix(&self, prefix: &[u8]) -> bool {
         self.as_bytes().starts_with(prefix)
     }
+}
+
+/// The AID in the value that `reader` has just read; `None` for an empty value, which some cards send instead of leaving
+/// the object out.
+///
+/// # Errors
+/// `Truncated` below 5 octets, `LengthTooLarge` above 16, at the first octet of the value.
+pub(crate) fn in_value(reader: &Reader<'_>, value: &[u8]) -> Result<Option<Aid>, Error> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    Aid::new(value).map(Some).ok_or_else(|| {
+        let kind = if value.len() < Aid::MIN { ErrorKind::Truncated } else { ErrorKind::LengthTooLarge };
+        Error::new(kind, reader.offset().saturating_sub(value.len()))
+    })
 }
 
 impl AsRef<[u8]> for Aid {

@@ -10,9 +10,7 @@
 //! ```
 
 use core::fmt;
-use gp_tlv::{Error, ErrorKind, Reader, Tag, Writer};
-
-const TAG: Tag = Tag::new(0x9F7F);
+use gp_tlv::{Error, ErrorKind, Reader, Writer, tags::data};
 
 /// The 42 octets of the CPLC, field by field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
@@ -65,7 +63,7 @@ impl Cplc {
     /// Another tag, a length other than 42, or octets behind the object.
     pub fn parse(object: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(object);
-        let value = reader.expect(TAG)?;
+        let value = reader.expect(data::CPLC)?;
         let start = reader.offset().saturating_sub(value.len());
         reader.finish()?;
         Self::fields(value, start)
@@ -139,7 +137,7 @@ impl Cplc {
     /// # Errors
     /// `BufferFull`.
     pub fn emit(&self, w: &mut Writer<'_>) -> Result<(), Error> {
-        w.tlv(TAG, &self.value())?;
+        w.tlv(data::CPLC, &self.value())?;
         Ok(())
     }
 }
@@ -166,7 +164,7 @@ impl Fields<'_> {
     }
 
     fn error(&self, kind: ErrorKind) -> Error {
-        Error { kind, offset: u32::try_from(self.at).unwrap_or(u32::MAX) }
+        Error::new(kind, self.at)
     }
 }
 

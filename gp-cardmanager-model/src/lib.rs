@@ -1,6 +1,10 @@
 //! GlobalPlatform card content management, both ends.
 #![no_std]
 
+pub mod host;
+pub mod diversify;
+pub mod card;
+
 pub mod aid;
 pub mod cap;
 pub mod capability;

@@ -36,7 +36,10 @@ impl Session {
     }
 
     fn mac_command(&mut self, command: &mut CommandBuf<'_>, encrypt_as: Option<u32>) -> Result<(), Error> {
-        let class = command.header().cla;
+        let class = command.header().cla.secured();
+        if !class.is_protected() {
+            return Err(Error::Class);
+        }
         let mac_length = self.mode.octets();
         let data_length = command.data().len();
         let body_length = match encrypt_as {
@@ -55,7 +58,7 @@ impl Session {
         let head = Header::join(&header, &lc);
         let computed = seal(enc, &self.keys.mac, [&self.chaining.0, head.octets()], body, &[]);
         mac.iter_mut().zip(computed).for_each(|(to, from)| *to = from);
-        command.set_class(class.secured());
+        command.set_class(class);
         self.chaining.0 = computed;
         Ok(())
     }

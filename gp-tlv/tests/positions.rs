@@ -173,7 +173,10 @@ fn tag_lists() {
     };
     assert_eq!(tags, [0x4F, 0x9F70, 0xC5]);
     assert_eq!(end, Err(error(ErrorKind::MalformedTag, 7)));
-    assert_eq!(Reader::new(&[0x4F, 0x9F]).find_map(Result::err), Some(error(ErrorKind::Truncated, 2)));
+    let mut cut = Reader::new(&[0x4F, 0x9F]);
+    cut.next_tag().unwrap();
+    assert_eq!(cut.next_tag(), Err(error(ErrorKind::Truncated, 2)));
+    assert_eq!(cut.offset(), 1);
 }
 
 #[test]

@@ -260,11 +260,12 @@ fn level(list: &[u8]) -> Vec<(Tlv<'_>, usize)> {
     objects
 }
 
-/// The list itself, and the contents of its first template: there the entries are many.
+/// The list itself, and what its first template holds: there the entries are many.
 fn levels(list: &str) -> Vec<Vec<u8>> {
     let list = hex(list);
-    let inner = Reader::new(&list).next_tlv().unwrap().unwrap().value.to_vec();
-    vec![list, inner]
+    let first = Reader::new(&list).next_tlv().unwrap().unwrap();
+    let inner = first.tag.is_constructed().then(|| first.value.to_vec());
+    [Some(list.clone()), inner].into_iter().flatten().collect()
 }
 
 #[test]

@@ -49,6 +49,13 @@ impl<'a> Octets<'a> {
         self.rest.first().copied()
     }
 
+    /// The octets between this cursor and `later`, a copy of it that has read on.
+    pub(crate) fn up_to(&self, later: &Self) -> Self {
+        let len = later.offset.saturating_sub(self.offset);
+        let (head, _) = self.rest.split_at_checked(len).unwrap_or((self.rest, &[]));
+        Self { rest: head, ..*self }
+    }
+
     /// An error of `kind` at the next octet.
     pub(crate) fn fail<T>(&self, kind: ErrorKind) -> Result<T, Error> {
         Err(Error::at(kind, self.offset))
@@ -247,6 +254,36 @@ impl<'b> Out<'b> {
         let written = writer.finish().len();
         self.len = self.len.saturating_add(written);
         Ok(self)
+    }
+
+    /// Lets `f` write data groupings.
+    pub(crate) fn with_dgi(
+        &mut self,
+        f: impl FnOnce(&mut gp_tlv::DgiWriter<'_>) -> Result<(), Error>,
+    ) -> Result<&mut Self, Error> {
+        let full = self.full();
+        let room = self.buf.get_mut(self.len..).ok_or(full)?;
+        let mut writer = gp_tlv::DgiWriter::new(room);
+        f(&mut writer)?;
+        let written = writer.finish().len();
+        self.len = self.len.saturating_add(written);
+        Ok(self)
+    }
+
+    /// Writes tag and length of a data grouping: one length octet below FF, `FF xx xx` from there.
+    pub(crate) fn dgi_head(&mut self, tag: u16, len: usize) -> Result<&mut Self, Error> {
+        let too_long = Error::at(ErrorKind::BadLength, self.len);
+        self.put(&tag.to_be_bytes())?;
+        match u16::try_from(len).map_err(|_| too_long)?.to_be_bytes() {
+            [0, low @ 0..=0xFE] => self.octet(low),
+            [high, low] => self.put(&[0xFF, high, low]),
+        }
+    }
+
+    /// Wipes what has been written.
+    pub(crate) fn wipe(&mut self) {
+        zeroize::Zeroize::zeroize(self.buf);
+        self.len = 0;
     }
 
     /// The octets written.
