@@ -39,8 +39,8 @@ def cargo(*arguments):
     return done.stdout
 
 
-def metadata(*arguments, manifest="Cargo.toml"):
-    return json.loads(cargo("metadata", "--locked", "--format-version", "1", "--manifest-path", manifest, *arguments))
+def metadata(*arguments):
+    return json.loads(cargo("metadata", "--locked", "--format-version", "1", *arguments))
 
 
 def published():
@@ -134,7 +134,10 @@ def check():
         check_sources(package)
         check_lints(package)
     for workspace in WORKSPACES:
-        metadata(manifest=workspace)
+        done = subprocess.run(["cargo", "metadata", "--locked", "--format-version", "1", "--manifest-path", workspace],
+                              capture_output=True, text=True)
+        if done.returncode != 0:
+            fault(f"{workspace}: {done.stderr.strip()}")
     normal = sorted({d["name"] for p in packages for d in p["dependencies"] if d["kind"] is None})
     print(f"{len(packages)} published crates depend on: {', '.join(normal)}")
 

@@ -15,11 +15,7 @@ fn apdu(criterion: &mut Criterion) {
             bencher.iter(|| Command::parse(black_box(&octets)).map(|command| command.data.len()))
         });
         group.bench_function(BenchmarkId::new("emit case 4", data_len), |bencher| {
-            bencher.iter(|| {
-                command
-                    .emit(black_box(&mut buffer))
-                    .map(|octets| octets.len())
-            })
+            bencher.iter(|| command.emit(black_box(&mut buffer)).map(|octets| octets.len()))
         });
     }
     group.finish();

@@ -28,9 +28,7 @@ fn tlv(criterion: &mut Criterion) {
     assert_eq!(walk(&octets), 8 * (8 + 1 + 3));
     let mut group = criterion.benchmark_group("tlv");
     group.throughput(Throughput::Bytes(octets.len() as u64));
-    group.bench_function("walk GET STATUS, 8 entries", |bencher| {
-        bencher.iter(|| walk(black_box(&octets)))
-    });
+    group.bench_function("walk GET STATUS, 8 entries", |bencher| bencher.iter(|| walk(black_box(&octets))));
     group.finish();
 }
 

@@ -1,1 +1,3 @@
 //! Programs people run.
+
+pub mod replay;

@@ -11,10 +11,7 @@ pub fn apdu(octets: &[u8]) {
     if let Ok(command) = Command::parse(octets) {
         assert_eq!(command.encoded_len(), octets.len());
         let mut buffer = vec![0; octets.len()];
-        assert_eq!(
-            command.emit(&mut buffer).expect("room for what was parsed"),
-            octets
-        );
+        assert_eq!(command.emit(&mut buffer).expect("room for what was parsed"), octets);
         let short = octets.len() - 1;
         assert!(command.emit(&mut buffer[..short]).is_err());
     }

@@ -32,22 +32,14 @@ fn walk(message: &[u8], mut reader: Reader<'_>) {
         match reader.next_tlv() {
             Ok(Some(tlv)) => {
                 let after = reader.offset();
-                assert!(
-                    after <= end && after >= before + 2 + tlv.value.len(),
-                    "no progress at {before}"
-                );
+                assert!(after <= end && after >= before + 2 + tlv.value.len(), "no progress at {before}");
                 assert_eq!(&message[after - tlv.value.len()..after], tlv.value);
                 match reader.inside(tlv.value) {
                     Ok(inner) if tlv.tag.is_constructed() => walk(message, inner),
                     Ok(_) => {}
-                    Err(error) => assert_eq!(
-                        error,
-                        Error::new(ErrorKind::TooDeep, after - tlv.value.len())
-                    ),
+                    Err(error) => assert_eq!(error, Error::new(ErrorKind::TooDeep, after - tlv.value.len())),
                 }
-                writer
-                    .tlv(tlv.tag, tlv.value)
-                    .expect("never longer than what was read");
+                writer.tlv(tlv.tag, tlv.value).expect("never longer than what was read");
                 read.push(tlv);
             }
             Ok(None) => break None,
@@ -62,14 +54,7 @@ fn walk(message: &[u8], mut reader: Reader<'_>) {
     assert_eq!(failure.is_none(), reader.finish().is_ok());
 
     let items: Vec<Result<Tlv<'_>, Error>> = iterator.collect();
-    assert_eq!(
-        items,
-        read.iter()
-            .copied()
-            .map(Ok)
-            .chain(failure.map(Err))
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(items, read.iter().copied().map(Ok).chain(failure.map(Err)).collect::<Vec<_>>());
     let again: Result<Vec<Tlv<'_>>, Error> = Reader::new(writer.finish()).collect();
     assert_eq!(again, Ok(read));
 }

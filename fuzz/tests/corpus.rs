@@ -3,9 +3,7 @@
 use std::{fs, path::Path};
 
 fn replay(target: &str, run: fn(&[u8])) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut count = 0;
     for entry in fs::read_dir(&folder).expect("the corpus folder") {
         let path = entry.expect("a folder entry").path();

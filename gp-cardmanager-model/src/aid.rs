@@ -1,4 +1,4 @@
-//! Application identifiers ([GPCS] 1.4.1, ISO 7816-5).
+//! Application identifiers (GPCS 1.4.1, ISO 7816-5).
 //!
 //! ```text
 //! +-----------------------+----------------------+
@@ -35,10 +35,8 @@ impl Aid {
     pub const MAX: usize = 16;
 
     /// The customary AID of the issuer security domain, `A000000151000000`. Cards may use any other.
-    pub const ISSUER_SECURITY_DOMAIN: Self = Self {
-        octets: [0xA0, 0, 0, 1, 0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
-        len: 8,
-    };
+    pub const ISSUER_SECURITY_DOMAIN: Self =
+        Self { octets: [0xA0, 0, 0, 1, 0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], len: 8 };
 
     /// Makes an AID of 5 to 16 octets; any other length gives `None`.
     #[must_use]
@@ -75,7 +73,7 @@ impl Aid {
         [a, b, c, d, e]
     }
 
-    /// Whether this AID begins with `prefix`, as SELECT and GET STATUS match partial AIDs ([GPCS] 11.9.2.3, 11.4.2.3).
+    /// Whether this AID begins with `prefix`, as SELECT and GET STATUS match partial AIDs (GPCS 11.9.2.3, 11.4.2.3).
     /// The empty prefix matches every AID.
     #[must_use]
     pub fn matches_prefix(&self, prefix: &[u8]) -> bool {

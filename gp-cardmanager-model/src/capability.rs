@@ -1,4 +1,4 @@
-//! Card capability information: what the card can do ([GPCS] H.4; GET DATA `0067`).
+//! Card capability information: what the card can do (GPCS H.4; GET DATA `0067`).
 //!
 //! ```text
 //! 67 len | A0 len | 80 01  secure channel protocol          any number of A0
@@ -42,7 +42,7 @@ impl KeySizes {
     }
 }
 
-/// Hash algorithms for load files, one octet each, [GPCS] table H-8.
+/// Hash algorithms for load files, one octet each, GPCS table H-8.
 pub mod hash {
     /// SHA-1.
     pub const SHA_1: u8 = 0x01;

@@ -1,4 +1,4 @@
-//! Card recognition data: what kind of card this is ([GPCS] 7.4.1.2, H.2; GET DATA `0066`).
+//! Card recognition data: what kind of card this is (GPCS 7.4.1.2, H.2; GET DATA `0066`).
 //!
 //! ```text
 //! 66 len { 73 len | 06 len  {base 1}                    object identifier of the list
@@ -106,8 +106,10 @@ impl Iterator for Base128<'_> {
 
 /// Appends a number in base 128; 16 bits take up to three octets.
 fn write_base128(w: &mut Writer<'_>, number: u16) -> Result<(), Error> {
-    let [high, middle, low] =
-        [number.wrapping_shr(14), number.wrapping_shr(7), number].map(|part| (part & 0x7F).to_be_bytes()[1]);
+    let [high, middle, low] = [number.wrapping_shr(14), number.wrapping_shr(7), number].map(|part| {
+        let [_, octet] = (part & 0x7F).to_be_bytes();
+        octet
+    });
     match (high, middle) {
         (0, 0) => w.raw(&[low])?,
         (0, _) => w.raw(&[middle | 0x80, low])?,
@@ -137,8 +139,12 @@ impl Version {
             [] => None,
             _ => Some(arcs.next().and_then(|arc| u8::try_from(arc).ok())),
         };
-        let version = Self { major: number()??, minor: number()??, maintenance: number().map_or(Some(None), |n| n.map(Some))? };
-        number().is_none().then_some(version)
+        let (major, minor) = (number()??, number()??);
+        let maintenance = match number() {
+            None => None,
+            Some(number) => Some(number?),
+        };
+        number().is_none().then_some(Self { major, minor, maintenance })
     }
 }
 

@@ -60,9 +60,7 @@ impl<'a> Confirmation<'a> {
     }
 
     const fn inner_len(&self) -> usize {
-        length_len(self.receipt.len())
-            .saturating_add(self.receipt.len())
-            .saturating_add(self.details.len())
+        length_len(self.receipt.len()).saturating_add(self.receipt.len()).saturating_add(self.details.len())
     }
 
     /// Writes the answer, with the outer length.
@@ -75,9 +73,7 @@ impl<'a> Confirmation<'a> {
         }
         Details::parse(self.details)?;
         let mut out = Out::new(buf);
-        out.length(self.inner_len())?
-            .lv(self.receipt)?
-            .put(self.details)?;
+        out.length(self.inner_len())?.lv(self.receipt)?.put(self.details)?;
         Ok(out.finish())
     }
 }
@@ -114,12 +110,7 @@ impl<'a> Details<'a> {
         let token_id = optional()?;
         let token_digest = optional()?;
         body.finish()?;
-        Ok(Self {
-            counter: u16::from_be_bytes([high, low]),
-            security_domain,
-            token_id,
-            token_digest,
-        })
+        Ok(Self { counter: u16::from_be_bytes([high, low]), security_domain, token_id, token_digest })
     }
 
     /// Writes the details.

@@ -71,12 +71,7 @@ pub enum Delete<'a> {
 impl<'a> Delete<'a> {
     /// An object without token.
     pub const fn content(aid: Aid, related: bool) -> Self {
-        Self::Content(DeleteContent {
-            aid,
-            related,
-            control: None,
-            token: &[],
-        })
+        Self::Content(DeleteContent { aid, related, control: None, token: &[] })
     }
 
     /// Reads P1, P2 and the body (of a chained command, the joined one with P1 of its last part).
@@ -157,12 +152,7 @@ impl<'a> Delete<'a> {
             Self::Content(DeleteContent { related: true, .. }) => RELATED,
             _ => 0,
         };
-        Header {
-            cla: Class::GP,
-            ins: ins::DELETE,
-            p1: 0,
-            p2,
-        }
+        Header { cla: Class::GP, ins: ins::DELETE, p1: 0, p2 }
     }
 
     /// Writes the body.

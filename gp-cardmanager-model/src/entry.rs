@@ -1,4 +1,4 @@
-//! An entry of the registry as GET STATUS shows it ([GPCS] 11.4.3.1).
+//! An entry of the registry as GET STATUS shows it (GPCS 11.4.3.1).
 //!
 //! ```text
 //! E3 len | 4F  AID                     application, security domain or executable load file
@@ -37,9 +37,16 @@ pub struct List<'a, T> {
 enum Source<'a, T> {
     Values(&'a [T]),
     /// Every object with this tag on the first level of these octets.
-    Objects { octets: &'a [u8], tag: Tag, read: fn(&'a [u8]) -> Option<T> },
+    Objects {
+        octets: &'a [u8],
+        tag: Tag,
+        read: fn(&'a [u8]) -> Option<T>,
+    },
     /// Length and value, again and again.
-    LengthValue { octets: &'a [u8], read: fn(&'a [u8]) -> Option<T> },
+    LengthValue {
+        octets: &'a [u8],
+        read: fn(&'a [u8]) -> Option<T>,
+    },
 }
 
 impl<'a, T: Copy> List<'a, T> {
@@ -147,7 +154,7 @@ impl<T: Copy + fmt::Debug> fmt::Debug for Items<'_, T> {
 
 // ---- implicit selection --------------------------------------------------------------------------------------------
 
-/// Where an application is selected without being asked for ([GPCS] 11.1.7): interfaces and a logical channel.
+/// Where an application is selected without being asked for (GPCS 11.1.7): interfaces and a logical channel.
 ///
 /// ```text
 ///  b8           b7        b6     b5 .. b1
@@ -196,7 +203,7 @@ impl fmt::Debug for ImplicitSelection {
 
 // ---- which objects are wanted --------------------------------------------------------------------------------------
 
-/// A list of tags, the value of `5C` in a command ([GPCS] 11.4.2.3).
+/// A list of tags, the value of `5C` in a command (GPCS 11.4.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TagList<'a>(&'a [u8]);
 
@@ -239,8 +246,7 @@ pub enum Wanted<'a> {
 
 impl Wanted<'_> {
     fn includes(&self, tag: Tag) -> bool {
-        const REQUIRED: [Tag; 4] =
-            [registry::AID, registry::LIFE_CYCLE, registry::PRIVILEGES, registry::MODULE_AID];
+        const REQUIRED: [Tag; 4] = [registry::AID, registry::LIFE_CYCLE, registry::PRIVILEGES, registry::MODULE_AID];
         match self {
             Self::Required => REQUIRED.contains(&tag),
             Self::All => true,
@@ -438,9 +444,7 @@ impl<'a> Entry<'a> {
         let state = self.life_cycle.ok_or(error(ErrorKind::Missing))?;
         let [privileges, ..] = self.privileges.unwrap_or_default().octets();
         let count = match &modules {
-            Some(modules) => {
-                Some(u8::try_from(modules.clone().count()).map_err(|_| error(ErrorKind::LengthTooLarge))?)
-            }
+            Some(modules) => Some(u8::try_from(modules.clone().count()).map_err(|_| error(ErrorKind::LengthTooLarge))?),
             None => None,
         };
         // All or nothing: the form has no template that would be taken back on failure.

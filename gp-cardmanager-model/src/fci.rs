@@ -1,4 +1,4 @@
-//! File control information: the answer to SELECT ([GPCS] 11.9.3.1).
+//! File control information: the answer to SELECT (GPCS 11.9.3.1).
 //!
 //! ```text
 //! 6F len | 84 len AID
@@ -166,10 +166,12 @@ impl<'a> Fci<'a> {
 fn bare_aid(data: &[u8]) -> Option<&[u8]> {
     // As an object first: octets like 84 08 .. could be an AID, too, but none is registered that way.
     let mut reader = Reader::new(data);
-    if let Ok(Some(tlv)) = reader.next_tlv() {
-        if reader.is_empty() && (tlv.tag == fci::AID || tlv.tag == registry::AID) && Aid::new(tlv.value).is_some() {
-            return Some(tlv.value);
-        }
+    if let Ok(Some(tlv)) = reader.next_tlv()
+        && reader.is_empty()
+        && (tlv.tag == fci::AID || tlv.tag == registry::AID)
+        && Aid::new(tlv.value).is_some()
+    {
+        return Some(tlv.value);
     }
     Aid::new(data).map(|_| data)
 }

@@ -46,12 +46,8 @@ pub enum Subset {
 
 impl Subset {
     /// All of them, in the order in which hosts ask.
-    pub const ALL: [Self; 4] = [
-        Self::IssuerSecurityDomain,
-        Self::Applications,
-        Self::LoadFiles,
-        Self::LoadFilesAndModules,
-    ];
+    pub const ALL: [Self; 4] =
+        [Self::IssuerSecurityDomain, Self::Applications, Self::LoadFiles, Self::LoadFilesAndModules];
 
     /// Reads P1; `None` outside the coding.
     pub const fn from_p1(p1: u8) -> Option<Self> {
@@ -81,8 +77,7 @@ pub struct TagList<'a>(&'a [u8]);
 
 impl<'a> TagList<'a> {
     /// All a card may say of an application: AID, state, privileges, implicit selection, load file, security domain.
-    pub const APPLICATION: TagList<'static> =
-        TagList(&[0x4F, 0x9F, 0x70, 0xC5, 0xCF, 0xC4, 0xCC]);
+    pub const APPLICATION: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xC5, 0xCF, 0xC4, 0xCC]);
     /// All a card may say of a load file: AID, state, version, modules, security domain.
     pub const LOAD_FILE: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xCE, 0x84, 0xCC]);
 
@@ -135,13 +130,7 @@ pub struct GetStatus<'a> {
 impl<'a> GetStatus<'a> {
     /// All entries of `subset` in `E3` templates.
     pub const fn all(subset: Subset) -> Self {
-        Self {
-            subset,
-            next: false,
-            templates: true,
-            aid: &[],
-            tags: None,
-        }
+        Self { subset, next: false, templates: true, aid: &[], tags: None }
     }
 
     /// The same search, for the entries after the last answer.
@@ -173,25 +162,14 @@ impl<'a> GetStatus<'a> {
             (None, Subset::IssuerSecurityDomain) => &[],
             (None, _) => return Err(Error::at(ErrorKind::Missing, data.len())),
         };
-        Ok(Self {
-            subset,
-            next: p2 & NEXT != 0,
-            templates: p2 & TEMPLATES != 0,
-            aid,
-            tags,
-        })
+        Ok(Self { subset, next: p2 & NEXT != 0, templates: p2 & TEMPLATES != 0, aid, tags })
     }
 
     /// The command header; Le is 00.
     pub const fn header(&self) -> Header {
         let next = if self.next { NEXT } else { 0 };
         let templates = if self.templates { TEMPLATES } else { 0 };
-        Header {
-            cla: Class::GP,
-            ins: ins::GET_STATUS,
-            p1: self.subset.p1(),
-            p2: next | templates,
-        }
+        Header { cla: Class::GP, ins: ins::GET_STATUS, p1: self.subset.p1(), p2: next | templates }
     }
 
     /// Writes the body.

@@ -20,7 +20,7 @@ pub(crate) mod lv;
 mod parameters;
 mod security_domain;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use control_reference::ControlReference;
 pub use error::{Error, ErrorKind};
@@ -365,9 +365,7 @@ impl<'a> Install<'a> {
             Self::Load(body) => Self::Load(ForLoad { token, ..body }),
             Self::CombinedFirst(body) => Self::CombinedFirst(ForLoad { token, ..body }),
             Self::Install(body) => Self::Install(ForInstall { token, ..body }),
-            Self::InstallAndMakeSelectable(body) => {
-                Self::InstallAndMakeSelectable(ForInstall { token, ..body })
-            }
+            Self::InstallAndMakeSelectable(body) => Self::InstallAndMakeSelectable(ForInstall { token, ..body }),
             Self::CombinedLast(body) => Self::CombinedLast(ForInstall { token, ..body }),
             Self::MakeSelectable(body) => Self::MakeSelectable(ForMakeSelectable { token, ..body }),
             Self::Extradition(body) => Self::Extradition(ForExtradition { token, ..body }),
@@ -385,12 +383,7 @@ impl<'a> Install<'a> {
             .into_iter()
             .chain(privileges)
             .map(|field| field.len().saturating_add(1))
-            .chain([
-                length_len(parameters),
-                parameters,
-                length_len(token),
-                token,
-            ])
+            .chain([length_len(parameters), parameters, length_len(token), token])
             .fold(0, usize::saturating_add)
     }
 
@@ -431,9 +424,7 @@ impl<'a> Install<'a> {
     fn check(&self) -> Result<(), Error> {
         let wrong = |kind| Err(Error::at(kind, 0));
         match self {
-            Self::Load(body) | Self::CombinedFirst(body) if body.hash.len() > MAX_HASH => {
-                wrong(ErrorKind::BadLength)
-            }
+            Self::Load(body) | Self::CombinedFirst(body) if body.hash.len() > MAX_HASH => wrong(ErrorKind::BadLength),
             Self::Install(body) | Self::InstallAndMakeSelectable(body) if body.load_file.is_none() => {
                 wrong(ErrorKind::Missing)
             }
@@ -445,9 +436,7 @@ impl<'a> Install<'a> {
             {
                 wrong(ErrorKind::BadLength)
             }
-            Self::RegistryUpdate(body) if ![0, 1, 3].contains(&body.privileges.len()) => {
-                wrong(ErrorKind::BadLength)
-            }
+            Self::RegistryUpdate(body) if ![0, 1, 3].contains(&body.privileges.len()) => wrong(ErrorKind::BadLength),
             _ => Ok(()),
         }
     }
@@ -468,9 +457,7 @@ impl<'a> Install<'a> {
                 let fields = [load_file, module, body.application.as_bytes()];
                 (fields, Some(body.privileges))
             }
-            Self::MakeSelectable(body) => {
-                ([&[], &[], body.application.as_bytes()], Some(body.privileges))
-            }
+            Self::MakeSelectable(body) => ([&[], &[], body.application.as_bytes()], Some(body.privileges)),
             Self::Extradition(body) => {
                 let fields = [body.security_domain.as_bytes(), &[], body.object.as_bytes()];
                 (fields, Some(&[]))
@@ -480,9 +467,7 @@ impl<'a> Install<'a> {
                 let application = octets(body.application.as_ref());
                 ([security_domain, &[], application], Some(body.privileges))
             }
-            Self::Personalization(application) => {
-                ([&[], &[], application.as_bytes()], Some(&[]))
-            }
+            Self::Personalization(application) => ([&[], &[], application.as_bytes()], Some(&[])),
         }
     }
 }
@@ -498,9 +483,7 @@ impl ForInstall<'_> {
         let parameters = Parameters::parse(self.parameters)?;
         let content = parameters.application.ok_or(Error::at(ErrorKind::Missing, 0))?;
         let mut out = Out::new(buf);
-        out.short_lv(self.application.as_bytes())?
-            .short_lv(self.privileges)?
-            .short_lv(content)?;
+        out.short_lv(self.application.as_bytes())?.short_lv(self.privileges)?.short_lv(content)?;
         Ok(out.finish())
     }
 }

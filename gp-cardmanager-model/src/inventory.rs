@@ -1,4 +1,4 @@
-//! The smaller data objects of GET DATA ([GPCS] 11.3.3.1): resources, list of applications, counters, identification.
+//! The smaller data objects of GET DATA (GPCS 11.3.3.1): resources, list of applications, counters, identification.
 //!
 //! ```text
 //! FF21 len | 81 applications | 82 free non-volatile | 83 free volatile      ETSI TS 102 226
@@ -111,7 +111,7 @@ fn number(reader: &Reader<'_>, value: &[u8]) -> Result<u32, Error> {
     })
 }
 
-/// The applications of a security domain, the answer to GET DATA `2F00` ([GPCS] 11.3.3.1.2): walks over the list.
+/// The applications of a security domain, the answer to GET DATA `2F00` (GPCS 11.3.3.1.2): walks over the list.
 ///
 /// Other objects, around `61` or in it, are skipped. A `61` without a readable AID is reported, and the walk goes on
 /// behind it.
@@ -240,7 +240,7 @@ impl ConfirmationCounter {
 /// The current security level of the secure channel session, `D3`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct CurrentSecurityLevel(
-    /// The octet, [GPCS] 10.6.1.
+    /// The octet, GPCS 10.6.1.
     pub u8,
 );
 
@@ -272,7 +272,7 @@ fn wrong_length(answer: &[u8], value: &[u8], least: usize) -> Error {
     Error::new(kind, answer.len().saturating_sub(value.len()))
 }
 
-/// Key diversification data, `CF`: what a host needs besides its master key. No part of [GPCS]; 10 octets on many cards.
+/// Key diversification data, `CF`: what a host needs besides its master key. No part of GPCS; 10 octets on many cards.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub struct KeyDiversificationData<'a>(
     /// The octets.

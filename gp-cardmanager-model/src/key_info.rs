@@ -1,4 +1,4 @@
-//! Key information template: which keys a security domain has ([GPCS] 11.3.3.1, GET DATA `00E0`).
+//! Key information template: which keys a security domain has (GPCS 11.3.3.1, GET DATA `00E0`).
 //!
 //! ```text
 //! E0 len { C0 len { identifier 1 | version 1 | component+ [ | usage | access ] } }*
@@ -14,7 +14,7 @@ use core::fmt;
 use core::ops::BitOr;
 use gp_tlv::{Error, ErrorKind, Reader, Writer, tags::keys};
 
-/// Type of a component, [GPCS] 11.1.8: the extended form announces itself.
+/// Type of a component, GPCS 11.1.8: the extended form announces itself.
 const EXTENDED: u8 = 0xFF;
 /// Type of a component that is a reference to curve parameters.
 const PARAMETER_REFERENCE: u8 = 0xF0;
@@ -22,7 +22,7 @@ const PARAMETER_REFERENCE: u8 = 0xF0;
 /// One component of a key: its type and length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Hash)]
 pub struct KeyComponent {
-    /// Key type ([GPCS] 11.1.8): `80` DES, `88` AES, `A1` RSA modulus, `B0` EC public key and so on.
+    /// Key type (GPCS 11.1.8): `80` DES, `88` AES, `A1` RSA modulus, `B0` EC public key and so on.
     pub key_type: u8,
     /// Length in octets, as the card states it: in the basic form 0 for 256 or more, and for EC keys without the leading
     /// `04`. For type `F0` the key parameter reference.
@@ -37,7 +37,7 @@ impl KeyComponent {
     }
 }
 
-/// What a key may be used for ([GPCS] 11.1.9): two octets, of which the second is rarely there.
+/// What a key may be used for (GPCS 11.1.9): two octets, of which the second is rarely there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyUsage(
     /// The qualifier, first octet high.
@@ -120,7 +120,7 @@ impl fmt::Debug for KeyUsage {
     }
 }
 
-/// Who on the card may use a key ([GPCS] 11.1.10).
+/// Who on the card may use a key (GPCS 11.1.10).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct KeyAccess(
     /// The octet.
@@ -162,7 +162,7 @@ pub struct Components {
 }
 
 impl Components {
-    /// More than any key of [GPCS] 11.1.8 has: an EC key with its whole curve has seven.
+    /// More than any key of GPCS 11.1.8 has: an EC key with its whole curve has seven.
     pub const MAX: usize = 8;
 
     /// The components in their order; `None` if there are too many.

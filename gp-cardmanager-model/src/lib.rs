@@ -1,20 +1,19 @@
 //! GlobalPlatform card content management, both ends.
 #![no_std]
 
-pub mod host;
-pub mod diversify;
-pub mod card;
-
 pub mod aid;
 pub mod cap;
 pub mod capability;
+pub mod card;
 pub mod card_data;
 pub mod confirmation;
 pub mod cplc;
 pub mod delete;
+pub mod diversify;
 pub mod entry;
 pub mod fci;
 pub mod get_status;
+pub mod host;
 pub mod install;
 pub mod inventory;
 pub mod key_info;

@@ -1,4 +1,4 @@
-//! The life cycles of card, load file, application and security domain ([GPCS] chapter 5, 11.1.1): codings and transitions.
+//! The life cycles of card, load file, application and security domain (GPCS chapter 5, 11.1.1): codings and transitions.
 //!
 //! ```text
 //! card                 01 OP_READY -> 07 INITIALIZED -> 0F SECURED <-> 7F CARD_LOCKED
@@ -11,7 +11,7 @@
 //!
 //! Who may ask for which transition is data: [`CARD`], [`APPLICATION`] and [`SECURITY_DOMAIN`] are the arrows of figures
 //! 5-1 to 5-3, and `may_become` looks them up. An arrow that is not in a table does not exist; asking for the state an
-//! object already has is refused as well ([GPCS] 11.10.2.2).
+//! object already has is refused as well (GPCS 11.10.2.2).
 //!
 //! The tables begin with the first state an object has and end before its deletion: how objects come and go is the matter
 //! of INSTALL, LOAD and DELETE. Rules that look at other objects (the holder of Final Application cannot be locked) are
@@ -150,7 +150,7 @@ fn allowed<S: Copy + PartialEq>(table: &[Transition<S>], from: S, to: S, by: Act
 
 // ---- card ----------------------------------------------------------------------------------------------------------
 
-/// Life cycle state of the card ([GPCS] 5.1, table 11-6).
+/// Life cycle state of the card (GPCS 5.1, table 11-6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[repr(u8)]
 pub enum CardLifeCycle {
@@ -187,15 +187,14 @@ pub const CARD: [Transition<CardLifeCycle>; 8] = {
 pub const OP_READY_TO_SECURED: Transition<CardLifeCycle> =
     Transition::new(CardLifeCycle::OpReady, CardLifeCycle::Secured, Actors::CARD_STATE);
 
-/// Not in figure 5-1, so not in [`CARD`]: [GPCS] 9.6.3 asks only for the Card Lock privilege, which would let a plain
+/// Not in figure 5-1, so not in [`CARD`]: GPCS 9.6.3 asks only for the Card Lock privilege, which would let a plain
 /// application unlock the card.
 pub const CARD_UNLOCK_BY_APPLICATION: Transition<CardLifeCycle> =
     Transition::new(CardLifeCycle::CardLocked, CardLifeCycle::Secured, Actors::CARD_LOCK_APPLICATION);
 
 impl CardLifeCycle {
     /// The five states.
-    pub const ALL: [Self; 5] =
-        [Self::OpReady, Self::Initialized, Self::Secured, Self::CardLocked, Self::Terminated];
+    pub const ALL: [Self; 5] = [Self::OpReady, Self::Initialized, Self::Secured, Self::CardLocked, Self::Terminated];
 
     /// The state coded by an octet; the other 251 octets code none.
     #[must_use]
@@ -243,7 +242,7 @@ impl fmt::Display for CardLifeCycle {
 
 // ---- load file -----------------------------------------------------------------------------------------------------
 
-/// Life cycle state of an executable load file ([GPCS] 5.2, table 11-3). Its modules live and die with it.
+/// Life cycle state of an executable load file (GPCS 5.2, table 11-3). Its modules live and die with it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum LoadFileLifeCycle {
@@ -287,10 +286,10 @@ impl fmt::Display for LoadFileLifeCycle {
 // ---- application ---------------------------------------------------------------------------------------------------
 
 const LOCK_BIT: u8 = 0x80;
-/// b8, b2 and b1: all three set means LOCKED ([GPCS] tables 11-4 and 11-5).
+/// b8, b2 and b1: all three set means LOCKED (GPCS tables 11-4 and 11-5).
 const LOCKED_MASK: u8 = 0x83;
 
-/// The name of an application's state, without the bits that are the application's own ([GPCS] table 11-4).
+/// The name of an application's state, without the bits that are the application's own (GPCS table 11-4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum ApplicationState {
@@ -324,7 +323,7 @@ pub const APPLICATION: [Transition<ApplicationState>; 10] = {
     ]
 };
 
-/// Life cycle state of an application ([GPCS] 5.3.1, table 11-4): one octet, told by mask.
+/// Life cycle state of an application (GPCS 5.3.1, table 11-4): one octet, told by mask.
 ///
 /// ```
 /// use gp_cardmanager_model::lifecycle::ApplicationLifeCycle;
@@ -423,7 +422,7 @@ impl fmt::Debug for ApplicationLifeCycle {
 
 // ---- security domain -----------------------------------------------------------------------------------------------
 
-/// The name of a supplementary security domain's state ([GPCS] table 11-5).
+/// The name of a supplementary security domain's state (GPCS table 11-5).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum SecurityDomainState {
@@ -454,7 +453,7 @@ pub const SECURITY_DOMAIN: [Transition<SecurityDomainState>; 8] = {
     ]
 };
 
-/// Life cycle state of a supplementary security domain ([GPCS] 5.3.2, table 11-5). The ISD has a [`CardLifeCycle`].
+/// Life cycle state of a supplementary security domain (GPCS 5.3.2, table 11-5). The ISD has a [`CardLifeCycle`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecurityDomainLifeCycle(u8);
 

@@ -66,12 +66,7 @@ impl LoadBlock {
 
     /// The command header; Le is 00.
     pub const fn header(self) -> Header {
-        Header {
-            cla: Class::GP,
-            ins: ins::LOAD,
-            p1: if self.last { LAST } else { 0 },
-            p2: self.number,
-        }
+        Header { cla: Class::GP, ins: ins::LOAD, p1: if self.last { LAST } else { 0 }, p2: self.number }
     }
 }
 

@@ -46,12 +46,7 @@ impl ManageChannel {
             Self::Open(channel) => (0, channel.number()),
             Self::Close(channel) => (CLOSE, channel.number()),
         };
-        Header {
-            cla: Class::ISO,
-            ins: ins::MANAGE_CHANNEL,
-            p1,
-            p2,
-        }
+        Header { cla: Class::ISO, ins: ins::MANAGE_CHANNEL, p1, p2 }
     }
 
     /// Le: 01 where the card answers with a channel number.

@@ -1,4 +1,4 @@
-//! Privileges of applications and security domains ([GPCS] 6.6, 11.1.2).
+//! Privileges of applications and security domains (GPCS 6.6, 11.1.2).
 //!
 //! ```text
 //!  octet 1                                   octet 2                                   octet 3
@@ -106,7 +106,7 @@ impl Privileges {
     /// The bits that are reserved: ignored on receipt, sent as zero.
     const RFU: u32 = 0x07;
 
-    /// What the ISD holds when the card leaves its factory, in OP_READY: `9E FE 80` ([GPCS] 6.6.2).
+    /// What the ISD holds when the card leaves its factory, in OP_READY: `9E FE 80` (GPCS 6.6.2).
     pub const ISSUER_SECURITY_DOMAIN: Self = Self(0x9E_FE80);
 
     /// Reads three octets. Reserved bits are ignored.
@@ -124,7 +124,7 @@ impl Privileges {
     }
 
     /// Reads the privileges field of a command: one octet, whose missing octets the kind of object implies, or three
-    /// ([GPCS] 11.5.2.3, tables 11-7 to 11-9). Any other length gives `None`.
+    /// (GPCS 11.5.2.3, tables 11-7 to 11-9). Any other length gives `None`.
     #[must_use]
     pub fn from_field(field: &[u8], kind: Kind) -> Option<Self> {
         match *field {
@@ -160,7 +160,7 @@ impl Privileges {
     }
 
     /// What a field of one octet implies for octets 2 and 3: for the ISD numbers 8 to 14 and 16, for a security domain
-    /// Trusted Path, for an application nothing ([GPCS] 11.1.2).
+    /// Trusted Path, for an application nothing (GPCS 11.1.2).
     #[must_use]
     pub const fn implied(kind: Kind) -> Self {
         match kind {
@@ -202,7 +202,7 @@ impl Privileges {
         self.0 == 0
     }
 
-    /// Looks for a combination the specification forbids ([GPCS] 6.6.2, table 11-7): the rules of [`Rule`], in the
+    /// Looks for a combination the specification forbids (GPCS 6.6.2, table 11-7): the rules of [`Rule`], in the
     /// order of its variants. That Card Reset and Final Application have one holder is a matter of the registry.
     ///
     /// # Errors
@@ -255,7 +255,7 @@ impl Field {
     }
 }
 
-/// A rule about privileges of one holder ([GPCS] 6.6.2, tables 11-7 to 11-9).
+/// A rule about privileges of one holder (GPCS 6.6.2, tables 11-7 to 11-9).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 #[non_exhaustive]
 pub enum Rule {

@@ -70,11 +70,7 @@ impl PutKeyTarget {
         if p1 & FLAG != 0 {
             return Err(Error { kind: ErrorKind::Parameters, offset: 0 });
         }
-        Ok(Self {
-            replaces: if p1 == 0 { None } else { Some(p1) },
-            first_id: p2 & HIGHEST,
-            several: p2 & FLAG != 0,
-        })
+        Ok(Self { replaces: if p1 == 0 { None } else { Some(p1) }, first_id: p2 & HIGHEST, several: p2 & FLAG != 0 })
     }
 
     /// The command header; Le is 00.

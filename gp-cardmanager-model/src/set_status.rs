@@ -61,12 +61,7 @@ impl SetStatus {
             Target::Application(_) => 0x40,
             Target::SubTree(_) => 0x60,
         };
-        Header {
-            cla: Class::GP,
-            ins: ins::SET_STATUS,
-            p1,
-            p2: self.state,
-        }
+        Header { cla: Class::GP, ins: ins::SET_STATUS, p1, p2: self.state }
     }
 
     /// Writes the body: the AID, or nothing for the card.

@@ -72,9 +72,7 @@ pub trait Verifier {
 /// AES-CMAC.
 impl Signer for &Key {
     fn sign(&mut self, parts: &[&[u8]], out: &mut [u8]) -> Result<usize, SignatureError> {
-        let room = out
-            .first_chunk_mut::<CMAC_LEN>()
-            .ok_or(SignatureError::BufferFull)?;
+        let room = out.first_chunk_mut::<CMAC_LEN>().ok_or(SignatureError::BufferFull)?;
         *room = self.cmac(parts);
         Ok(CMAC_LEN)
     }

@@ -119,12 +119,7 @@ impl StoreData {
         };
         let last = if self.last { LAST } else { 0 };
         let answer = if self.format.answer { ANSWER } else { 0 };
-        Header {
-            cla: Class::GP,
-            ins: ins::STORE_DATA,
-            p1: last | encryption | structure | answer,
-            p2: self.number,
-        }
+        Header { cla: Class::GP, ins: ins::STORE_DATA, p1: last | encryption | structure | answer, p2: self.number }
     }
 }
 
@@ -137,9 +132,8 @@ pub const ISSUER_SECURITY_DOMAIN_OBJECTS: [Tag; 5] =
     [Tag::new(0x42), Tag::new(0x45), Tag::new(0x4F), Tag::new(0x66), Tag::new(0x67)];
 
 /// Data objects that a supplementary security domain takes.
-pub const SECURITY_DOMAIN_OBJECTS: [Tag; 4] =
-    [Tag::new(0x42), Tag::new(0x45), Tag::new(0x66), Tag::new(0x5F50)];
+pub const SECURITY_DOMAIN_OBJECTS: [Tag; 4] = [Tag::new(0x42), Tag::new(0x45), Tag::new(0x66), Tag::new(0x5F50)];
 
-/// Data objects that the card makes itself and nobody stores: security level, application list, resources, counters.
-pub const CARD_MADE_OBJECTS: [Tag; 5] =
-    [Tag::new(0xD3), Tag::new(0x2F00), Tag::new(0xFF21), Tag::new(0xC1), Tag::new(0xC2)];
+/// Data objects that the card makes itself and nobody stores: security level, resources, counters. (The list of
+/// applications, `2F00`, is no BER tag: it cannot even be sent as an object.)
+pub const CARD_MADE_OBJECTS: [Tag; 4] = [Tag::new(0xD3), Tag::new(0xFF21), Tag::new(0xC1), Tag::new(0xC2)];

@@ -23,8 +23,9 @@ impl Session {
     /// Host: protects the command in place and steps chain and counter. On an error nothing has changed.
     pub(crate) fn wrap_command(&mut self, level: SecurityLevel, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let data_length = command.data().len();
-        let counter = self.next_counter(data_length > 0)?;
         let encrypt = level.has_c_decryption() && (data_length > 0 || self.quirks.encrypt_empty());
+        // A block of padding is data to the card, which counts by what it sees; and no two blocks may share an ICV.
+        let counter = self.next_counter(data_length > 0 || encrypt)?;
         self.mac_command(command, encrypt.then_some(counter))?;
         self.counter = counter;
         Ok(())

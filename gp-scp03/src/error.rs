@@ -22,7 +22,8 @@ pub enum Error {
     /// The class octet names another logical channel than the session's, already announces secure messaging,
     /// or cannot carry it.
     Class,
-    /// The INITIALIZE UPDATE answer has not the length that its `i` parameter announces.
+    /// The INITIALIZE UPDATE answer has not the length that its `i` parameter announces, the EXTERNAL AUTHENTICATE answer
+    /// has data, or sensitive data is no multiple of 16 octets.
     Malformed,
     /// The card answered with another secure channel protocol; its number is the value.
     OtherProtocol(u8),
@@ -84,7 +85,7 @@ impl fmt::Display for Error {
             Self::AidLength => "an AID is 5 to 16 octets long",
             Self::Apdu(error) => return error.fmt(f),
             Self::Class => "the class octet does not fit this session",
-            Self::Malformed => "the INITIALIZE UPDATE answer has a wrong length",
+            Self::Malformed => "the answer or the data has a wrong length",
             Self::OtherProtocol(scp) => return write!(f, "the card speaks SCP{scp:02X}"),
             Self::OtherMode => "the card is in the other mode (S8, S16)",
             Self::TryS16 => "the card refuses an 8-octet challenge, as an S16 card does",

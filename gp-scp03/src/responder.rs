@@ -126,8 +126,8 @@ impl Responder {
     /// octets) to the start of `out`. Answers how many.
     ///
     /// # Errors
-    /// The status word to answer: `6700` when the challenges differ in length, `6F00` when the key source fails or
-    /// `out` is too small. No session is begun then.
+    /// The status word to answer: `6700` when the challenges differ in length, `6F00` when the key source fails,
+    /// `out` is too small, or `info` has a sequence counter and no pseudo-random challenge or the reverse. No session is begun then.
     pub fn challenge(
         &mut self,
         keys: &mut impl KeySource,
@@ -158,7 +158,8 @@ impl Responder {
         let session_keys = SessionKeys::derive(keys, host, card)?;
         let shown = session_keys.cryptogram(Constant::CardCryptogram, host, card)?;
         let expected = session_keys.cryptogram(Constant::HostCryptogram, host, card)?;
-        let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out);
+        let consistent = info.sequence.is_some() == implementation.has_pseudo_random_challenge();
+        let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out).filter(|_| consistent);
         if length.is_some() {
             let mut session = Session::new(session_keys, host.mode());
             session.quirks = self.quirks;
@@ -171,13 +172,14 @@ impl Responder {
     /// failure needs a new INITIALIZE UPDATE. A trailing Le is taken; there is no answer data, and never an R-MAC.
     ///
     /// # Errors
-    /// `6985` without a challenge before it, `6700` for a wrong length, `6982` for a wrong C-MAC, a missing one or
-    /// another logical channel, `6300` for a wrong host cryptogram, `6A86` for a level or P2 that is not there.
+    /// `6985` without a challenge before it (`6982` after an abort), and nothing changes; `6700` for a wrong length,
+    /// `6982` for a wrong C-MAC, a missing one or another logical channel, `6300` for a wrong host cryptogram, `6A86` for a level or P2 that is not there.
     pub fn external_authenticate(&mut self, command: &mut CommandBuf<'_>) -> Result<SecurityLevel, StatusWord> {
         let before = core::mem::take(&mut self.state);
         let Inner::Challenged { mut session, expected, implementation, channel } = before else {
+            let aborted = matches!(before, Inner::Aborted);
             self.state = before;
-            return Err(StatusWord::CONDITIONS_OF_USE);
+            return Err(if aborted { StatusWord::SECURITY_STATUS } else { StatusWord::CONDITIONS_OF_USE });
         };
         let header = command.header();
         let octets = session.mode.octets();
@@ -227,7 +229,8 @@ impl Responder {
 
     /// Protects the answer as the session demands: `data_length` octets of response data at the start of `buffer`, then
     /// padding, R-MAC and status word behind them. Without a session, at a level without R-MAC, and for an error status
-    /// nothing is protected; an error status goes out without data.
+    /// nothing is protected; an error status goes out without data. After an abort only an error status goes out: in
+    /// place of any other `6982`.
     ///
     /// # Errors
     /// [`Error::Apdu`] when the protected answer does not fit `buffer`: shorten the data, or answer an error.
@@ -239,8 +242,13 @@ impl Responder {
         status: StatusWord,
     ) -> Result<&'b mut [u8], Error> {
         let data_length = if status.is_error() { 0 } else { data_length };
-        let Inner::Open { session, position, turn } = &mut self.state else {
-            return Ok(gp_apdu::Response::write_status(buffer, data_length, status)?);
+        let (session, position, turn) = match &mut self.state {
+            Inner::Open { session, position, turn } => (session, position, turn),
+            Inner::Aborted => {
+                let status = if status.is_error() { status } else { StatusWord::SECURITY_STATUS };
+                return Ok(gp_apdu::Response::write_status(buffer, 0, status)?);
+            }
+            _ => return Ok(gp_apdu::Response::write_status(buffer, data_length, status)?),
         };
         let Turn::Answer(next) = *turn else { return Err(Error::State) };
         let answer = session.wrap_response(position.level, buffer, data_length, status)?;
@@ -305,10 +313,15 @@ impl Responder {
         }
     }
 
-    /// The end of this responder's session and all that is needed to go on with it elsewhere; `None` when none is open.
+    /// The end of this responder's session and all that is needed to go on with it elsewhere. `None` when none is open,
+    /// or in the middle of changing the level by an R-MAC session; nothing changes then.
     pub fn suspend(&mut self) -> Option<State> {
         match core::mem::take(&mut self.state) {
-            Inner::Open { session, position, turn } => Some(State::join(session, position, turn != Turn::Command)),
+            Inner::Open { session, position, turn }
+                if turn == Turn::Command || turn == Turn::Answer(position.level) =>
+            {
+                Some(State::join(session, position, turn != Turn::Command))
+            }
             other => {
                 self.state = other;
                 None

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use gp_apdu::{CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
+use gp_apdu::{CommandBuf, Form, Header, Le, LogicalChannel, Response, SecureMessaging, StatusWord, ins};
 
 use crate::message::gp_class;
 use crate::response::Unwrapped;
@@ -19,8 +19,8 @@ pub enum Reply<'r> {
     Authentic(Response<'r>),
     /// This level has no R-MAC: anybody on the wire may have written it.
     Plain(Response<'r>),
-    /// An error status without data. It is never protected (Amendment D 6.2.5): anybody may have written it, so nothing
-    /// irreversible may follow from it.
+    /// An error status without data; at a level with R-MAC also `61xx`. It is never protected (Amendment D 6.2.5):
+    /// anybody may have written it, so nothing irreversible may follow from it.
     Refused(StatusWord),
 }
 
@@ -99,7 +99,8 @@ impl SecureChannel {
     /// # Errors
     /// Nothing has changed after any of them: [`Error::State`] while an answer is awaited, [`Error::Closed`],
     /// [`Error::MessageLimit`], [`Error::CounterExhausted`], [`Error::Class`] for another logical channel or a class
-    /// that announces secure messaging already, [`Error::Apdu`] when the protected command fits neither form nor buffer.
+    /// that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits neither form
+    /// nor buffer, or Le not the form.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let level = self.position.level;
         self.wrap_towards(command, level)
@@ -113,10 +114,15 @@ impl SecureChannel {
         }
         let messages_left = self.messages_left.checked_sub(1).ok_or(Error::MessageLimit)?;
         let class = command.header().cla;
-        if class.coding().is_none() || class.is_protected() || class.channel() != self.position.channel {
+        let level = self.position.level;
+        let plain = class.coding().is_some() && class.secure_messaging() == SecureMessaging::None;
+        if !plain || class.channel() != self.position.channel {
             return Err(Error::Class);
         }
-        let level = self.position.level;
+        // Shown here, where nothing has moved yet; otherwise `finish` would find it when the chain has.
+        if command.le() > Some(command.form().max_le()) {
+            return Err(gp_apdu::Error::LeTooLarge.into());
+        }
         if level.has_c_mac() {
             session.wrap_command(level, command)?;
         }
@@ -147,13 +153,14 @@ impl SecureChannel {
             }
         };
         self.phase = Phase::Ready;
+        let unprotected = self.position.level.has_r_mac() || (status.is_error() && data_length == 0);
         if status == StatusWord::OK {
             self.position.level = next;
         }
         let answer = Response { data: response.get(..data_length).unwrap_or_default(), status };
         Ok(if authentic {
             Reply::Authentic(answer)
-        } else if status.is_error() && data_length == 0 {
+        } else if unprotected {
             Reply::Refused(status)
         } else {
             Reply::Plain(answer)
@@ -172,6 +179,9 @@ impl SecureChannel {
         salt: &[u8],
         buffer: &'b mut [u8],
     ) -> Result<&'b mut [u8], Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
         if self.position.level != self.position.session_level {
             return Err(Error::Level);
         }
@@ -194,6 +204,9 @@ impl SecureChannel {
     /// [`Error::Level`] when no R-MAC session runs, [`Error::Apdu`] when `buffer` is too small, and those of
     /// [`wrap`](Self::wrap). Nothing has changed then.
     pub fn end_r_mac<'b>(&mut self, buffer: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
+        if self.is_closed() {
+            return Err(Error::Closed);
+        }
         let next = self.position.session_level;
         if self.position.level == next {
             return Err(Error::Level);
@@ -298,18 +311,19 @@ impl SecureChannel {
     /// The end of this channel and all that is needed to go on with it elsewhere.
     ///
     /// # Errors
-    /// [`Error::Closed`] when there is nothing left to save, [`Error::State`] in the middle of changing the level by an R-MAC session.
+    /// [`Error::Closed`] when there is nothing left to save, [`Error::State`] in the middle of changing the level by an
+    /// R-MAC session. The channel is gone then too: ask [`is_awaiting`](Self::is_awaiting) before.
     pub fn suspend(mut self) -> Result<State, Error> {
+        let session = self.session.take().ok_or(Error::Closed)?;
         let awaiting = match self.phase {
             Phase::Ready => false,
             Phase::Awaiting(next) if next == self.position.level => true,
             Phase::Awaiting(_) => return Err(Error::State),
         };
-        let session = self.session.take().ok_or(Error::Closed)?;
         Ok(State::join(session, self.position, awaiting))
     }
 
-    /// A channel from a state: saved, or with session keys made elsewhere.
+    /// A channel from a state: saved, or with session keys made elsewhere. A message limit is to be set again.
     #[must_use]
     pub fn resume(state: State) -> Self {
         let awaiting = state.awaiting;

@@ -45,10 +45,7 @@ pub struct Error {
 impl Error {
     /// An error of `kind` at octet `offset`; positions beyond 32 bits are cut to the largest.
     pub(crate) fn at(kind: ErrorKind, offset: usize) -> Self {
-        Self {
-            kind,
-            offset: u32::try_from(offset).unwrap_or(u32::MAX),
-        }
+        Self { kind, offset: u32::try_from(offset).unwrap_or(u32::MAX) }
     }
 
     /// A TLV error from inside a field that starts at octet `base`.
@@ -62,19 +59,13 @@ impl Error {
             _ => ErrorKind::BadTlv,
         };
         let base = u32::try_from(base).unwrap_or(u32::MAX);
-        Self {
-            kind,
-            offset: error.offset.saturating_add(base),
-        }
+        Self { kind, offset: error.offset.saturating_add(base) }
     }
 
     /// The same error, seen from a field that starts at octet `base`.
     pub(crate) fn shifted(self, base: usize) -> Self {
         let base = u32::try_from(base).unwrap_or(u32::MAX);
-        Self {
-            offset: self.offset.saturating_add(base),
-            ..self
-        }
+        Self { offset: self.offset.saturating_add(base), ..self }
     }
 }
 

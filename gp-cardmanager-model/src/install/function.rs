@@ -67,10 +67,7 @@ impl Function {
             (0x0E, 0x01) => Self::CombinedFirst,
             (0x0E, 0x03) => Self::CombinedLast,
             _ => {
-                return Err(Error {
-                    kind: ErrorKind::Parameters,
-                    offset: 0,
-                });
+                return Err(Error { kind: ErrorKind::Parameters, offset: 0 });
             }
         })
     }
@@ -100,12 +97,7 @@ impl Function {
 
     /// The command header, on the basic logical channel and without secure messaging.
     pub const fn header(self) -> Header {
-        Header {
-            cla: Class::GP,
-            ins: gp_apdu::ins::INSTALL,
-            p1: self.p1(),
-            p2: self.p2(),
-        }
+        Header { cla: Class::GP, ins: gp_apdu::ins::INSTALL, p1: self.p1(), p2: self.p2() }
     }
 
     /// Whether the body has the fields of a load.
@@ -115,18 +107,12 @@ impl Function {
 
     /// Whether the body has the fields of an installation.
     pub const fn installs(self) -> bool {
-        matches!(
-            self,
-            Self::Install | Self::InstallAndMakeSelectable | Self::CombinedLast
-        )
+        matches!(self, Self::Install | Self::InstallAndMakeSelectable | Self::CombinedLast)
     }
 
     /// Whether the application can be selected after success.
     pub const fn makes_selectable(self) -> bool {
-        matches!(
-            self,
-            Self::InstallAndMakeSelectable | Self::MakeSelectable | Self::CombinedLast
-        )
+        matches!(self, Self::InstallAndMakeSelectable | Self::MakeSelectable | Self::CombinedLast)
     }
 }
 

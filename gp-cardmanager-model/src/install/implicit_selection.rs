@@ -26,10 +26,7 @@ pub struct ImplicitSelection {
 
 impl ImplicitSelection {
     /// No slot.
-    pub const EMPTY: Self = Self {
-        contactless: 0,
-        contact: 0,
-    };
+    pub const EMPTY: Self = Self { contactless: 0, contact: 0 };
 
     /// The slots of one `CF` octet; `None` when the channel is above 19. b6 is ignored.
     pub const fn from_octet(octet: u8) -> Option<Self> {
@@ -47,10 +44,7 @@ impl ImplicitSelection {
     /// Both sets together.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
-        Self {
-            contactless: self.contactless | other.contactless,
-            contact: self.contact | other.contact,
-        }
+        Self { contactless: self.contactless | other.contactless, contact: self.contact | other.contact }
     }
 
     /// Whether the sets share a slot.
@@ -107,7 +101,8 @@ mod tests {
         let one = ImplicitSelection::from_octet(0x83).unwrap();
         let two = ImplicitSelection::from_octet(0x43).unwrap();
         assert!(!one.overlaps(two) && one.overlaps(one));
-        let octets: std::vec::Vec<u8> = one.union(two).union(ImplicitSelection::from_octet(0x40).unwrap()).octets().collect();
+        let octets: std::vec::Vec<u8> =
+            one.union(two).union(ImplicitSelection::from_octet(0x40).unwrap()).octets().collect();
         assert_eq!(octets, [0x40, 0xC3]);
         assert!(ImplicitSelection::EMPTY.is_empty() && !one.is_empty());
     }

@@ -23,10 +23,7 @@ impl<'a> Octets<'a> {
 
     /// Reads `octets`, whose first one is octet `base` of the message.
     pub(crate) const fn with_base(octets: &'a [u8], base: usize) -> Self {
-        Self {
-            rest: octets,
-            offset: base,
-        }
+        Self { rest: octets, offset: base }
     }
 
     /// Position of the next octet.
@@ -75,9 +72,7 @@ impl<'a> Octets<'a> {
     pub(crate) fn octet(&mut self) -> Result<u8, Error> {
         let start = self.offset;
         let head = self.take(1)?;
-        head.first()
-            .copied()
-            .ok_or(Error::at(ErrorKind::Truncated, start))
+        head.first().copied().ok_or(Error::at(ErrorKind::Truncated, start))
     }
 
     /// A field with a length of one octet, 00..FF.
@@ -142,12 +137,7 @@ pub(crate) fn each_object<'a>(
             return Ok(());
         };
         let end = base.saturating_add(reader.offset());
-        f(Object {
-            tag: tlv.tag,
-            value: tlv.value,
-            at,
-            inside: end.saturating_sub(tlv.value.len()),
-        })?;
+        f(Object { tag: tlv.tag, value: tlv.value, at, inside: end.saturating_sub(tlv.value.len()) })?;
     }
 }
 

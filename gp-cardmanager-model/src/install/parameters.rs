@@ -174,10 +174,7 @@ pub struct Parameters<'a> {
 impl<'a> Parameters<'a> {
     /// Parameters with nothing but `C9`.
     pub fn for_application(parameters: &'a [u8]) -> Self {
-        Self {
-            application: Some(parameters),
-            ..Self::default()
-        }
+        Self { application: Some(parameters), ..Self::default() }
     }
 
     /// Reads a whole parameters field, whatever its function.
@@ -265,9 +262,7 @@ impl<'a> Parameters<'a> {
                 self.implicit_selection = Some(all);
                 Ok(())
             }
-            SERVICE if value.is_empty() || value.len() & 1 != 0 => {
-                Err(Error::at(ErrorKind::BadLength, at))
-            }
+            SERVICE if value.is_empty() || value.len() & 1 != 0 => Err(Error::at(ErrorKind::BadLength, at)),
             _ => Ok(()),
         }
     }
@@ -322,11 +317,7 @@ impl<'a> Parameters<'a> {
                 Some(octets) => drop(writer.tlv(tag, &octets)?),
             }
         }
-        let values = [
-            (FORMAT, self.format),
-            (FORMAT_DATA, self.format_data),
-            (TS_102_226, self.ts_102_226),
-        ];
+        let values = [(FORMAT, self.format), (FORMAT_DATA, self.format_data), (TS_102_226, self.ts_102_226)];
         for (tag, value) in values {
             if let Some(value) = value {
                 writer.tlv(tag, value)?;
@@ -379,9 +370,7 @@ fn in_system(tag: Tag) -> bool {
 /// Whether an object may be in the parameters of `function`; unknown objects may.
 fn belongs(tag: Tag, function: Function) -> bool {
     match tag {
-        APPLICATION | VOLATILE_RESERVE | NON_VOLATILE_RESERVE | TS_102_226 | UICC => {
-            function.installs()
-        }
+        APPLICATION | VOLATILE_RESERVE | NON_VOLATILE_RESERVE | TS_102_226 | UICC => function.installs(),
         CODE | FORMAT | FORMAT_DATA => function.loads(),
         VOLATILE | NON_VOLATILE => function.loads() || function.installs(),
         SERVICE => function.installs() || function == Function::RegistryUpdate,

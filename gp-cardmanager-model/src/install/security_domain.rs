@@ -68,12 +68,12 @@ impl<'a> Protocols<'a> {
             Source::List(list) => (list, &[]),
             Source::Body(body) => (&[], body),
         };
-        let read = gp_tlv::Reader::new(body)
-            .filter_map(Result::ok)
-            .filter(|tlv| tlv.tag == PROTOCOL)
-            .filter_map(|tlv| match *tlv.value {
-                [id, options] => Some(Protocol { id, options }),
-                _ => None,
+        let read =
+            gp_tlv::Reader::new(body).filter_map(Result::ok).filter(|tlv| tlv.tag == PROTOCOL).filter_map(|tlv| {
+                match *tlv.value {
+                    [id, options] => Some(Protocol { id, options }),
+                    _ => None,
+                }
             });
         list.iter().copied().chain(read)
     }
@@ -114,10 +114,7 @@ impl<'a> SecurityDomainParameters<'a> {
     /// size. Positions count from the start of `content`.
     pub fn parse(content: &'a [u8]) -> Result<Self, Error> {
         if content == OLD_EXTRADITION {
-            return Ok(Self {
-                old_extradition: true,
-                ..Self::default()
-            });
+            return Ok(Self { old_extradition: true, ..Self::default() });
         }
         let mut reader = gp_tlv::Reader::new(content);
         if let Ok(Some(first)) = reader.next_tlv()
@@ -131,10 +128,7 @@ impl<'a> SecurityDomainParameters<'a> {
     }
 
     fn read(body: &'a [u8], base: usize) -> Result<Self, Error> {
-        let mut found = Self {
-            protocols: Protocols(Source::Body(body)),
-            ..Self::default()
-        };
+        let mut found = Self { protocols: Protocols(Source::Body(body)), ..Self::default() };
         let mut explicit = None;
         each_object(body, base, |object| {
             let len = object.value.len();

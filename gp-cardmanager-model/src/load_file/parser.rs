@@ -124,14 +124,7 @@ impl Default for LoadFileParser {
 impl LoadFileParser {
     /// Before the first octet.
     pub const fn new() -> Self {
-        Self {
-            state: State::Tag(Expect::Any),
-            offset: 0,
-            dap_end: 0,
-            value: [0; 16],
-            filled: 0,
-            wanted: 0,
-        }
+        Self { state: State::Tag(Expect::Any), offset: 0, dap_end: 0, value: [0; 16], filled: 0, wanted: 0 }
     }
 
     /// Octets of the load file read so far.

@@ -8,7 +8,7 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
-/// Octet (1 to 3), mask and name by number, from the table of [GPCS] 11.1.2.
+/// Octet (1 to 3), mask and name by number, from the table of GPCS 11.1.2.
 const TABLE: [(usize, u8, &str); 21] = [
     (1, 0x80, "Security Domain"),
     (1, 0x40, "DAP Verification"),

@@ -153,9 +153,7 @@ impl<'a> SecretBlock<'a> {
     }
 
     pub(crate) fn decrypt<'o>(&self, dek: &mut impl Dek, out: &'o mut [u8]) -> Result<&'o mut [u8], Error> {
-        let room = out
-            .get_mut(..self.ciphertext.len())
-            .ok_or(Error::at(ErrorKind::BufferFull, 0))?;
+        let room = out.get_mut(..self.ciphertext.len()).ok_or(Error::at(ErrorKind::BufferFull, 0))?;
         room.copy_from_slice(self.ciphertext);
         if dek.decrypt(room).is_err() {
             room.zeroize();

@@ -79,16 +79,8 @@ impl<'b> PutKeyWriter<'b> {
     /// # Errors
     /// As [`key`](Self::key).
     pub fn aes(&mut self, key: &Key, dek: &mut impl Dek) -> Result<&mut Self, Error> {
-        let component = NewComponent {
-            key_type: KeyType::AES,
-            value: key.expose_secret(),
-            filler: &[],
-        };
-        let new = NewKey {
-            components: &[component],
-            check_value: &key.kcv(),
-            extended: None,
-        };
+        let component = NewComponent { key_type: KeyType::AES, value: key.expose_secret(), filler: &[] };
+        let new = NewKey { components: &[component], check_value: &key.kcv(), extended: None };
         self.key(&new, dek)
     }
 

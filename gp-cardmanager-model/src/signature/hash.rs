@@ -100,9 +100,7 @@ pub fn hash_load_file_data_block<'p, 'o>(
     hash: &mut impl Hash,
     out: &'o mut [u8],
 ) -> Result<&'o mut [u8], SignatureError> {
-    let room = out
-        .get_mut(..hash.algorithm().len())
-        .ok_or(SignatureError::BufferFull)?;
+    let room = out.get_mut(..hash.algorithm().len()).ok_or(SignatureError::BufferFull)?;
     for part in parts {
         hash.update(part);
     }

@@ -42,12 +42,7 @@ impl<'a> TokenInput<'a> {
     /// # Errors
     /// `BadLength` for more than 65535 octets.
     pub fn new(p1: u8, p2: u8, fields: &'a [u8]) -> Result<Self, Error> {
-        Ok(Self {
-            first: Head::NONE,
-            first_fields: &[],
-            last: Head::new(p1, p2, fields.len())?,
-            last_fields: fields,
-        })
+        Ok(Self { first: Head::NONE, first_fields: &[], last: Head::new(p1, p2, fields.len())?, last_fields: fields })
     }
 
     /// From a received INSTALL body: P1 and P2 of the last part, the joined data, with its token or without.
@@ -73,20 +68,11 @@ impl<'a> TokenInput<'a> {
     /// The message of the combined process, whose token is in the last command: that of the first, then that of the last.
     #[must_use]
     pub const fn combined(first: Self, last: Self) -> Self {
-        Self {
-            first: first.last,
-            first_fields: first.last_fields,
-            ..last
-        }
+        Self { first: first.last, first_fields: first.last_fields, ..last }
     }
 
     /// The message, in parts to be taken one after the other; a part may be empty.
     pub fn parts(&self) -> [&[u8]; 4] {
-        [
-            self.first.as_slice(),
-            self.first_fields,
-            self.last.as_slice(),
-            self.last_fields,
-        ]
+        [self.first.as_slice(), self.first_fields, self.last.as_slice(), self.last_fields]
     }
 }

@@ -89,10 +89,7 @@ impl<'b> Assembler<'b> {
     }
 
     /// Calls `f` with the whole objects in the buffer and moves the rest to its front; returns the octets handed on.
-    fn hand_on<E: From<Error>>(
-        &mut self,
-        f: &mut impl FnMut(Item<'_>) -> Result<(), E>,
-    ) -> Result<usize, E> {
+    fn hand_on<E: From<Error>>(&mut self, f: &mut impl FnMut(Item<'_>) -> Result<(), E>) -> Result<usize, E> {
         let mut done = 0_usize;
         let outcome = loop {
             let pending = self.buf.get(done..self.len).unwrap_or_default();

@@ -182,28 +182,26 @@ impl<'a> Descriptions<'a> {
         let mut rest = value;
         let mut before: Option<KeyDescription<'a>> = None;
         let mut any = false;
-        each_object(value, base, |object| {
-            match object.tag {
-                COMMON if object.at == base => {
-                    common = Objects::read(object.value, object.inside)?;
-                    let end = object.inside.saturating_add(object.value.len()).saturating_sub(base);
-                    rest = value.split_at_checked(end).map_or(value, |(_, rest)| rest);
-                    Ok(())
-                }
-                DESCRIPTION => {
-                    any = true;
-                    let read = Objects::read(object.value, object.inside)?;
-                    let Description::Key(key) = read.describe(&common, object.at)? else {
-                        return Ok(());
-                    };
-                    if before.is_some_and(|before| before.contradicts(&key)) {
-                        return Err(Error::at(ErrorKind::BadValue, object.at));
-                    }
-                    before = Some(key);
-                    Ok(())
-                }
-                _ => Err(Error::at(ErrorKind::Unexpected, object.at)),
+        each_object(value, base, |object| match object.tag {
+            COMMON if object.at == base => {
+                common = Objects::read(object.value, object.inside)?;
+                let end = object.inside.saturating_add(object.value.len()).saturating_sub(base);
+                rest = value.split_at_checked(end).map_or(value, |(_, rest)| rest);
+                Ok(())
             }
+            DESCRIPTION => {
+                any = true;
+                let read = Objects::read(object.value, object.inside)?;
+                let Description::Key(key) = read.describe(&common, object.at)? else {
+                    return Ok(());
+                };
+                if before.is_some_and(|before| before.contradicts(&key)) {
+                    return Err(Error::at(ErrorKind::BadValue, object.at));
+                }
+                before = Some(key);
+                Ok(())
+            }
+            _ => Err(Error::at(ErrorKind::Unexpected, object.at)),
         })?;
         match any {
             true => Ok(Self { common, rest }),
@@ -314,10 +312,7 @@ fn read_dgi<'a>(reader: &mut DgiReader<'a>) -> Result<Option<Dgi<'a>>, Error> {
 }
 
 /// The next DGI, when it is a curve parameter behind an ECC key.
-fn curve_parameter<'a>(
-    reader: &mut DgiReader<'a>,
-    after: &Description<'_>,
-) -> Result<Option<Dgi<'a>>, Error> {
+fn curve_parameter<'a>(reader: &mut DgiReader<'a>, after: &Description<'_>) -> Result<Option<Dgi<'a>>, Error> {
     let ecc = match after {
         Description::Key(key) => matches!(key.key_type, KeyType::ECC_PUBLIC | KeyType::ECC_PRIVATE),
         Description::Curve(_) => false,

@@ -1,0 +1,67 @@
+//! A logical channel of the card: what is selected on it, and its secure channel session.
+
+use gp_scp03::Responder;
+
+use crate::card::registry::Index;
+
+/// One logical channel. Start with [`Channel::new`]; all else is the card's business.
+#[derive(Debug, Default)]
+pub struct Channel {
+    /// Open: the basic channel always is.
+    pub(crate) open: bool,
+    /// What is selected.
+    pub(crate) selected: Option<Index>,
+    /// The secure channel session with the selected security domain, or with the one that serves the selected application.
+    pub(crate) responder: Responder,
+    /// The key version of the session, for Key-DEK.
+    pub(crate) key_version: u8,
+    /// A SELECT by partial AID came first on this channel, so that SELECT \[next\] has something to go on from.
+    pub(crate) searching: bool,
+    /// GET STATUS \[next\] goes on here.
+    pub(crate) listing: Option<Listing>,
+    /// STORE DATA goes to this application.
+    pub(crate) personalizing: Option<Index>,
+    /// The number of the next STORE DATA block.
+    pub(crate) store_block: u8,
+}
+
+impl Channel {
+    /// A channel that is not open.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            open: false,
+            selected: None,
+            responder: Responder::new(),
+            key_version: 0,
+            searching: false,
+            listing: None,
+            personalizing: None,
+            store_block: 0,
+        }
+    }
+
+    /// STORE DATA goes to the security domain again, and its blocks count from 00 ([GPCS] 11.11.2).
+    pub(crate) fn end_personalization(&mut self) {
+        self.personalizing = None;
+        self.store_block = 0;
+    }
+
+    /// The end of the application session: selection, reset, closing ([GPCS] 6.4).
+    pub(crate) fn end_session(&mut self) {
+        self.responder.terminate();
+        self.key_version = 0;
+        self.searching = false;
+        self.listing = None;
+        self.end_personalization();
+    }
+}
+
+/// Where a listing stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// P1 of the first GET STATUS.
+    pub(crate) subset: u8,
+    /// The first entry that has not been sent.
+    pub(crate) next: Index,
+}

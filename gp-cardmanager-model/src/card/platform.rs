@@ -1,0 +1,321 @@
+//! What a card stands on: memory, randomness, applications.
+
+use core::fmt;
+
+use gp_apdu::{Header, Le, StatusWord};
+use gp_scp03::SecurityLevel;
+
+use crate::aid::Aid;
+use crate::card::channel::Channel;
+use crate::card::keys::KeySlot;
+use crate::card::objects::ObjectSlot;
+use crate::card::registry::{Index, RegistryEntry};
+use crate::privileges::Privileges;
+
+/// The card's memory, all of it the caller's: the same code serves 16 and 4096 registry entries, 1 and 20 channels.
+///
+/// Fill every slice with defaults; [`Card::open`](crate::card::Card::open) reads the storage into them.
+#[derive(Debug)]
+pub struct Memory<'m> {
+    /// Security domains, applications, load files and their modules: one slot each.
+    pub registry: &'m mut [RegistryEntry],
+    /// Keys: one slot for every 32 octets of each key component, three for an AES key set. A replacement needs room for
+    /// the old keys and the new ones.
+    pub keys: &'m mut [KeySlot],
+    /// Data objects that STORE DATA wrote: one slot for every 32 octets of each.
+    pub objects: &'m mut [ObjectSlot],
+    /// Logical channels, 1 to 20: the first is the basic one.
+    pub channels: &'m mut [Channel],
+    /// Where a chained command is put together: [`Form::data_offset`](gp_apdu::Form::data_offset) octets more than its longest data.
+    pub chain: &'m mut [u8],
+}
+
+/// Randomness. Challenges must be unpredictable: a real generator, or [`CtrDrbg256`](gp_scp03::CtrDrbg256) over a real seed.
+pub trait Rng {
+    /// Why there is none.
+    type Error;
+
+    /// Fills all of `out`.
+    ///
+    /// # Errors
+    /// The source has failed; the card refuses the command that needed it.
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error>;
+}
+
+impl<T: Rng + ?Sized> Rng for &mut T {
+    type Error = T::Error;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        T::fill(self, out)
+    }
+}
+
+impl Rng for gp_scp03::CtrDrbg256 {
+    type Error = gp_scp03::DrbgError;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        self.generate(out, &[])
+    }
+}
+
+impl Rng for gp_scp03::CtrDrbg128 {
+    type Error = gp_scp03::DrbgError;
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
+        self.generate(out, &[])
+    }
+}
+
+/// Which application is meant: its place in the registry, stable for its whole life, and its names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppHandle {
+    /// The slot of its registry entry.
+    pub index: Index,
+    /// The AID of the instance.
+    pub instance: Aid,
+}
+
+/// What INSTALL \[for install\] hands to the application it creates.
+#[derive(Clone, Copy, Debug)]
+pub struct Installation<'a> {
+    /// The load file that the module is in.
+    pub load_file: Aid,
+    /// The module to instantiate.
+    pub module: Aid,
+    /// The privileges of the instance.
+    pub privileges: Privileges,
+    /// The value of `C9`: what the application alone understands.
+    pub parameters: &'a [u8],
+}
+
+/// All applications behind one object: the card calls, the object knows which instance is meant.
+///
+/// Every method answers like a card: data length or status word. Nothing an application does can end a secure channel
+/// session or change the registry.
+pub trait Applets {
+    /// Creates an instance. The registry entry appears only after this has succeeded.
+    ///
+    /// # Errors
+    /// The status word that INSTALL answers; nothing is registered then.
+    fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
+        let _ = (app, installation);
+        Ok(())
+    }
+
+    /// The instance becomes selected. `apdu` is the SELECT command; an answer written to it replaces the card's FCI.
+    ///
+    /// # Errors
+    /// A status word that refuses selection; the card looks for the next match then.
+    fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        let _ = (app, apdu);
+        Ok(0)
+    }
+
+    /// The instance is no longer selected.
+    fn deselect(&mut self, app: AppHandle) {
+        let _ = app;
+    }
+
+    /// A command for the selected instance; or, with the handle of a security domain, one that no security domain knows.
+    ///
+    /// # Errors
+    /// The status word to answer.
+    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        let _ = (app, apdu);
+        Err(StatusWord::INS_NOT_SUPPORTED)
+    }
+
+    /// Personalisation data that its security domain forwards (STORE DATA after INSTALL \[for personalization\]): the
+    /// command as it came but for the secure messaging ([GPCS] 7.3.3).
+    ///
+    /// # Errors
+    /// The status word to answer; the session goes on.
+    fn personalize(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        let _ = (app, apdu);
+        Err(StatusWord::CONDITIONS_OF_USE)
+    }
+
+    /// Does the instance let its security domain open and unwrap secure channel sessions for it?
+    fn uses_secure_channel(&self, app: AppHandle) -> bool {
+        let _ = app;
+        false
+    }
+
+    /// May the instance be deleted now? "No" where another application refers to it.
+    fn may_delete(&self, app: AppHandle) -> bool {
+        let _ = app;
+        true
+    }
+
+    /// The instance is deleted.
+    fn delete(&mut self, app: AppHandle) {
+        let _ = app;
+    }
+}
+
+/// No applications at all.
+impl Applets for () {}
+
+impl<T: Applets + ?Sized> Applets for &mut T {
+    fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
+        T::install(self, app, installation)
+    }
+
+    fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        T::select(self, app, apdu)
+    }
+
+    fn deselect(&mut self, app: AppHandle) {
+        T::deselect(self, app);
+    }
+
+    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        T::process(self, app, apdu)
+    }
+
+    fn personalize(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        T::personalize(self, app, apdu)
+    }
+
+    fn uses_secure_channel(&self, app: AppHandle) -> bool {
+        T::uses_secure_channel(self, app)
+    }
+
+    fn may_delete(&self, app: AppHandle) -> bool {
+        T::may_delete(self, app)
+    }
+
+    fn delete(&mut self, app: AppHandle) {
+        T::delete(self, app);
+    }
+}
+
+/// A command as the card's inner parts see it: unprotected, its data where it arrived, and the buffer of the answer.
+///
+/// ```text
+///  buffer    | 5 or 7 octets | command data | room |        in place: the answer is written over the command
+///            | answer data | SW |
+/// ```
+///
+/// The answer's data goes to the start of [`answer`](Self::answer), and the handler says how long it is. Writing there
+/// may overwrite the command's data: read what you need first.
+pub struct Apdu<'a> {
+    header: Header,
+    le: Option<Le>,
+    level: Option<SecurityLevel>,
+    buffer: &'a mut [u8],
+    data: Data<'a>,
+    status: StatusWord,
+    room: usize,
+}
+
+/// Where the command's data is.
+enum Data<'a> {
+    InPlace {
+        start: usize,
+        end: usize,
+    },
+    /// A reassembled chain, in memory of its own.
+    Apart(&'a mut [u8]),
+}
+
+impl<'a> Apdu<'a> {
+    pub(crate) fn in_place(header: Header, le: Option<Le>, buffer: &'a mut [u8], start: usize, length: usize) -> Self {
+        let end = start.saturating_add(length);
+        Self { header, le, level: None, buffer, data: Data::InPlace { start, end }, status: StatusWord::OK, room: 0 }
+    }
+
+    pub(crate) fn apart(header: Header, le: Option<Le>, buffer: &'a mut [u8], data: &'a mut [u8]) -> Self {
+        Self { header, le, level: None, buffer, data: Data::Apart(data), status: StatusWord::OK, room: 0 }
+    }
+
+    pub(crate) fn set_protection(&mut self, level: Option<SecurityLevel>, room: usize) {
+        self.level = level;
+        self.room = room;
+    }
+
+    /// CLA INS P1 P2, the class without secure messaging.
+    #[must_use]
+    pub const fn header(&self) -> Header {
+        self.header
+    }
+
+    /// How much answer the host expects, `None` where it expects none.
+    #[must_use]
+    pub const fn le(&self) -> Option<Le> {
+        self.le
+    }
+
+    /// The security level under which the command came; `None` without a session.
+    #[must_use]
+    pub const fn level(&self) -> Option<SecurityLevel> {
+        self.level
+    }
+
+    /// The command's data.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        match &self.data {
+            Data::InPlace { start, end } => self.buffer.get(*start..*end).unwrap_or_default(),
+            Data::Apart(data) => data,
+        }
+    }
+
+    /// The command's data, to be changed in place: decrypted, say.
+    #[must_use]
+    pub fn data_mut(&mut self) -> &mut [u8] {
+        match &mut self.data {
+            Data::InPlace { start, end } => self.buffer.get_mut(*start..*end).unwrap_or_default(),
+            Data::Apart(data) => data,
+        }
+    }
+
+    /// The room for the answer's data, as much as the protection of the session leaves of a response.
+    #[must_use]
+    pub fn answer(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(..self.room).unwrap_or_default()
+    }
+
+    /// Writes the answer's data.
+    ///
+    /// # Errors
+    /// `6F00` when there is no room: the handler has made more than a response holds.
+    pub fn respond(&mut self, octets: &[u8]) -> Result<usize, StatusWord> {
+        self.answer().get_mut(..octets.len()).ok_or(StatusWord::UNKNOWN)?.copy_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    /// Makes the command's data the answer's.
+    ///
+    /// # Errors
+    /// `6F00` when there is no room.
+    pub fn echo(&mut self) -> Result<usize, StatusWord> {
+        let length = self.data().len();
+        if length > self.room {
+            return Err(StatusWord::UNKNOWN);
+        }
+        match &self.data {
+            Data::InPlace { start, end } => self.buffer.copy_within(*start..*end, 0),
+            Data::Apart(data) => self.buffer.iter_mut().zip(data.iter()).for_each(|(to, from)| *to = *from),
+        }
+        Ok(length)
+    }
+
+    /// Answer with this warning (62xx, 63xx) instead of `9000`, if the handler succeeds. Anything else is ignored.
+    pub fn warn(&mut self, status: StatusWord) {
+        if status.is_warning() {
+            self.status = status;
+        }
+    }
+
+    pub(crate) const fn status(&self) -> StatusWord {
+        self.status
+    }
+}
+
+impl fmt::Debug for Apdu<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The data may be a secret that was encrypted on the wire.
+        f.debug_struct("Apdu").field("header", &self.header).field("level", &self.level).finish_non_exhaustive()
+    }
+}

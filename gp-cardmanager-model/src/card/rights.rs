@@ -1,0 +1,109 @@
+//! Who may change content, and when: the tests that every content command begins with ([GPCS] chapters 7 and 9), in one order.
+//!
+//! ```text
+//!  1  a session is open                                                  6982
+//!  2  the security domain is PERSONALIZED, or the ISD; not LOCKED        6985
+//!  3  the card is neither CARD_LOCKED nor TERMINATED                     6985
+//!  4  neither the OPEN nor the domain is restricted in this function     6985
+//!  5  the domain has Authorized or Delegated Management                  6982
+//! ```
+
+use gp_apdu::StatusWord;
+
+use crate::card::platform::{Apdu, Applets, Rng};
+use crate::card::registry::{Index, PERSONALIZED, Registry, RegistryEntry};
+use crate::card::storage::Storage;
+use crate::card::{Card, objects};
+use crate::lifecycle::CardLifeCycle;
+use crate::privileges::Privileges;
+
+/// A content function, by its bit in the restriction parameter `D9` ([GPCS] table 11-53).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Function {
+    Delete = 0x01,
+    Load = 0x02,
+    Install = 0x04,
+    MakeSelectable = 0x08,
+    Extradition = 0x10,
+    Personalization = 0x20,
+    RegistryUpdate = 0x40,
+}
+
+impl Function {
+    const fn bit(self) -> u8 {
+        match self {
+            Self::Delete => 0x01,
+            Self::Load => 0x02,
+            Self::Install => 0x04,
+            Self::MakeSelectable => 0x08,
+            Self::Extradition => 0x10,
+            Self::Personalization => 0x20,
+            Self::RegistryUpdate => 0x40,
+        }
+    }
+}
+
+/// The tag under which the OPEN keeps its own restrictions.
+pub(crate) const RESTRICTIONS: u16 = 0x00D9;
+
+/// By which right a security domain manages content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Management {
+    /// Authorized Management: by itself, without token.
+    Authorized,
+    /// Delegated Management: with a token for each operation, and a receipt where one is made.
+    Delegated,
+}
+
+impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+    /// Tests 1 and 3: a session with this domain, on a card whose content, keys and data may change.
+    pub(super) fn authenticated(&self, apdu: &Apdu<'_>) -> Result<(), StatusWord> {
+        if apdu.level().is_none() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        match self.life_cycle() {
+            CardLifeCycle::CardLocked | CardLifeCycle::Terminated => Err(StatusWord::CONDITIONS_OF_USE),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tests 1 to 5 for one function, or for several done in one command.
+    pub(super) fn manager(
+        &self,
+        domain: Index,
+        apdu: &Apdu<'_>,
+        functions: &[Function],
+    ) -> Result<Management, StatusWord> {
+        if apdu.level().is_none() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        let entry = self.memory.registry.entry(domain).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        if !serves(domain, entry) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        self.authenticated(apdu)?;
+        if functions.iter().any(|function| self.is_restricted(entry, *function)) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if entry.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT) {
+            Ok(Management::Authorized)
+        } else if entry.privileges.contains(Privileges::DELEGATED_MANAGEMENT) {
+            Ok(Management::Delegated)
+        } else {
+            Err(StatusWord::SECURITY_STATUS)
+        }
+    }
+
+    /// Is the function disabled, for this domain or for ever for all?
+    pub(super) fn is_restricted(&self, domain: &RegistryEntry, function: Function) -> bool {
+        let mut open = [0; 1];
+        let open = objects::copy(self.memory.objects, Index::OPEN, RESTRICTIONS, &mut open)
+            .and_then(|value| value.first().copied());
+        (domain.restrict | open.unwrap_or(0)) & function.bit() != 0
+    }
+}
+
+/// Does a security domain give its services: PERSONALIZED or the ISD, and not LOCKED ([GPCS] 5.3)?
+pub(crate) fn serves(index: Index, entry: &RegistryEntry) -> bool {
+    entry.is_domain() && (index == Index::ISD || entry.state == PERSONALIZED)
+}

@@ -1,0 +1,144 @@
+//! Opening a session on the card: INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, R-MAC sessions (Amendment D 7.1).
+
+use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
+use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
+
+use crate::card::keys::{self, KeySet, KeySlot};
+use crate::card::platform::{Apdu, Applets, Memory, Rng};
+use crate::card::profile::{FactoryKeySet, Profile};
+use crate::card::registry::{Index, Occupant, RegistryEntry};
+use crate::card::storage::Storage;
+use crate::card::transaction::Change;
+use crate::card::{Answer, Card};
+use crate::privileges::Privileges;
+
+impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+    /// INITIALIZE UPDATE: any session on this channel ends; the sequence counter is stored before it is used.
+    pub(super) fn initialize_update(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
+        let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        let domain = if entry.is_domain() { index } else { entry.domain };
+        let implementation = self.profile.implementation;
+        let command = Command { header: apdu.header(), data: apdu.data(), le: apdu.le(), form: Form::Short };
+        let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        at.end_personalization();
+        let request = at.responder.initialize_update(&command, implementation)?;
+        let set =
+            KeySet::find(self.memory.keys, domain, request.key_version).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
+        if self.profile.max_failures != 0 && counters.failures >= self.profile.max_failures {
+            return Err(StatusWord::AUTHENTICATION_BLOCKED);
+        }
+        let mut source = set.source(self.memory.keys);
+        let (card_challenge, sequence) = if implementation.has_pseudo_random_challenge() {
+            let next = counters.sequence.next().ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let mode = implementation.mode();
+            let challenge = Challenge::pseudo_random(&mut source, mode, next, entry.aid.as_bytes());
+            let challenge = challenge.map_err(gp_scp03::Error::status_word)?;
+            self.commit(|_, emit| emit(Change::Sequence(set.counters(), next)))?;
+            (challenge, Some(next))
+        } else {
+            let mut octets = [0; 16];
+            let octets = octets.get_mut(..implementation.mode().octets()).unwrap_or_default();
+            self.rng.fill(octets).map_err(|_| StatusWord::NO_DIAGNOSIS)?;
+            (Challenge::new(octets).map_err(gp_scp03::Error::status_word)?, None)
+        };
+        let info = KeySetInfo {
+            diversification: self.profile.diversification,
+            key_version: set.version,
+            implementation,
+            sequence,
+        };
+        let mut source = set.source(self.memory.keys);
+        let at =
+            self.memory.channels.get_mut(usize::from(channel.number())).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        at.key_version = set.version;
+        at.responder.challenge(&mut source, &info, &request, &card_challenge, apdu.answer())
+    }
+
+    /// EXTERNAL AUTHENTICATE. With a limit of failures in force the attempt is written down before anything is compared.
+    pub(super) fn external_authenticate(
+        &mut self,
+        channel: LogicalChannel,
+        command: &mut CommandBuf<'_>,
+    ) -> Result<(), StatusWord> {
+        let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        let domain = if entry.is_domain() { index } else { entry.domain };
+        let version = self.channel(channel).map_or(0, |channel| channel.key_version);
+        let counted = if self.profile.max_failures == 0 {
+            None
+        } else {
+            let set = KeySet::find(self.memory.keys, domain, version).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let slot = set.counters();
+            let failures = self.memory.keys.get(slot).map_or(u8::MAX, |slot| slot.failures);
+            self.commit(|_, emit| emit(Change::Failures(slot, failures.saturating_add(1))))?;
+            Some(slot)
+        };
+        let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        at.responder.external_authenticate(command)?;
+        if let Some(slot) = counted {
+            self.commit(|_, emit| emit(Change::Failures(slot, 0)))?;
+        }
+        Ok(())
+    }
+
+    /// BEGIN and END R-MAC SESSION: only inside a session.
+    pub(super) fn r_mac_session(&mut self, channel: LogicalChannel, apdu: &Apdu<'_>) -> Answer {
+        let header = apdu.header();
+        let command = Command { header, data: apdu.data(), le: apdu.le(), form: Form::Short };
+        let responder = &mut self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder;
+        if header.ins == ins::BEGIN_R_MAC_SESSION {
+            responder.begin_r_mac(&command)
+        } else {
+            responder.end_r_mac(&command)
+        }?;
+        Ok(0)
+    }
+}
+
+/// Fills a blank memory with what the factory puts on a card. `None`: there is no room.
+pub(super) fn populate(memory: &mut Memory<'_>, profile: &Profile<'_>) -> Option<()> {
+    *memory.registry.get_mut(Index::ISD.slot())? = RegistryEntry {
+        occupant: Occupant::Domain,
+        aid: profile.isd,
+        state: profile.life_cycle.octet(),
+        privileges: Privileges::ISSUER_SECURITY_DOMAIN,
+        domain: Index::ISD,
+        ..RegistryEntry::FREE
+    };
+    for set in profile.key_sets {
+        let (keys, ids): (_, &[KeyId]) = match &set.keys {
+            FactoryKeySet::Complete(keys) => (keys, &[KeyId::Enc, KeyId::Mac, KeyId::Dek]),
+            FactoryKeySet::WithoutDek(keys) => (keys, &[KeyId::Enc, KeyId::Mac]),
+        };
+        for id in ids {
+            let at = keys::free(memory.keys).next()?;
+            let slot = memory.keys.get_mut(at)?;
+            slot.put_aes(Index::ISD, set.version, *id, keys.key(*id))?;
+            slot.sequence = gp_scp03::SequenceCounter::new(set.sequence);
+        }
+    }
+    Some(())
+}
+
+impl KeySlot {
+    /// An AES key as a security domain's own: access 00, the usage that its identifier stands for ([GPCS] 11.1.9).
+    fn put_aes(&mut self, owner: Index, version: u8, id: KeyId, key: &Key) -> Option<()> {
+        let octets = key.expose_secret();
+        let usage = match id {
+            KeyId::Enc => 0x3800,
+            KeyId::Mac => 0x3400,
+            KeyId::Dek => 0xC800,
+        };
+        let number = match id {
+            KeyId::Enc => 1,
+            KeyId::Mac => 2,
+            KeyId::Dek => 3,
+        };
+        self.wipe();
+        self.octets.get_mut(..octets.len())?.copy_from_slice(octets);
+        self.owner = Some(owner);
+        (self.version, self.id, self.kind, self.usage) = (version, number, keys::AES, usage);
+        self.length = u16::try_from(octets.len()).ok()?;
+        Some(())
+    }
+}

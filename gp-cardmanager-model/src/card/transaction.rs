@@ -1,0 +1,317 @@
+//! Changes: the only way in which anything that lasts is altered, and the records that the log keeps of them.
+//!
+//! ```text
+//!  record   kind (1) | fields, big-endian          at most 255 octets; a counter's is 6, so that it costs one program unit
+//! ```
+//!
+//! A command checks, then logs its changes as one group, then the group is read back and applied by [`apply`], the same
+//! function that builds the card from its storage after a power cut. So what runs is what was written.
+
+use gp_scp03::SequenceCounter;
+
+use crate::aid::Aid;
+use crate::card::keys::{self, KeySlot};
+use crate::card::objects::ObjectSlot;
+use crate::card::platform::Memory;
+use crate::card::registry::{Index, Occupant, RegistryEntry};
+use crate::entry::ImplicitSelection;
+use crate::privileges::Privileges;
+
+/// One change of one slot. Complete slots travel by reference: nothing secret is copied around.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change<'c> {
+    /// The registry slot becomes this.
+    Entry(Index, &'c RegistryEntry),
+    /// The registry slot becomes free, and so does all that its occupant kept.
+    Remove(Index),
+    /// Another life cycle state.
+    State(Index, u8),
+    /// Other privileges.
+    Privileges(Index, Privileges),
+    /// Another associated security domain.
+    Domain(Index, Index),
+    /// Other implicit selection parameters.
+    Implicit(Index, [ImplicitSelection; 4]),
+    /// Other restrictions.
+    Restrict(Index, u8),
+    /// The next confirmation counter.
+    Confirmation(Index, u16),
+    /// Another AID.
+    Rename(Index, &'c Aid),
+    /// The key slot becomes this.
+    Key(usize, &'c KeySlot),
+    /// The key slot becomes free.
+    RemoveKey(usize),
+    /// The sequence counter in the key slot.
+    Sequence(usize, SequenceCounter),
+    /// The failure counter in the key slot.
+    Failures(usize, u8),
+    /// The object slot becomes this.
+    Object(usize, &'c ObjectSlot),
+    /// The object slot becomes free.
+    RemoveObject(usize),
+}
+
+/// The longest record, in octets.
+pub(crate) const MAX_RECORD: usize = 96;
+
+/// Where a record is written, octet by octet; what does not fit is noticed at the end.
+struct Record<'b> {
+    buffer: &'b mut [u8],
+    length: usize,
+}
+
+impl Record<'_> {
+    fn put(mut self, octets: &[u8]) -> Self {
+        for octet in octets {
+            if let Some(to) = self.buffer.get_mut(self.length) {
+                *to = *octet;
+            }
+            self.length = self.length.saturating_add(1);
+        }
+        self
+    }
+
+    fn index(self, index: Index) -> Self {
+        self.put(&index.0.to_be_bytes())
+    }
+
+    fn slot(self, slot: usize) -> Self {
+        // Memory slices are no longer than their indexes: `open` refuses more.
+        self.put(&u16::try_from(slot).unwrap_or(u16::MAX).to_be_bytes())
+    }
+
+    fn optional(self, index: Option<Index>) -> Self {
+        self.put(&index.map_or(u16::MAX, |index| index.0).to_be_bytes())
+    }
+
+    fn aid(self, aid: &Aid) -> Self {
+        let octets = aid.as_bytes();
+        self.put(&[u8::try_from(octets.len()).unwrap_or(0)]).put(octets)
+    }
+}
+
+impl Change<'_> {
+    /// Writes the record and answers its length.
+    pub(crate) fn encode(&self, buffer: &mut [u8; MAX_RECORD]) -> usize {
+        let record = Record { buffer, length: 0 };
+        let record = match *self {
+            Self::Entry(index, entry) => record
+                .put(&[0x01])
+                .index(index)
+                .put(&[match entry.occupant {
+                    Occupant::Free => 0,
+                    Occupant::Domain => 1,
+                    Occupant::Application => 2,
+                    Occupant::LoadFile => 3,
+                    Occupant::Module => 4,
+                }])
+                .aid(&entry.aid)
+                .put(&[entry.state])
+                .put(&entry.privileges.octets())
+                .index(entry.domain)
+                .optional(entry.file)
+                .optional(entry.module)
+                .put(&entry.version)
+                .put(&entry.implicit.map(|implicit| implicit.0))
+                .put(&[entry.restrict, entry.accepts, entry.provider_length])
+                .put(entry.provider())
+                .put(&entry.confirmation.to_be_bytes()),
+            Self::Remove(index) => record.put(&[0x02]).index(index),
+            Self::State(index, state) => record.put(&[0x03]).index(index).put(&[state]),
+            Self::Privileges(index, privileges) => record.put(&[0x04]).index(index).put(&privileges.octets()),
+            Self::Domain(index, domain) => record.put(&[0x05]).index(index).index(domain),
+            Self::Implicit(index, implicit) => {
+                record.put(&[0x06]).index(index).put(&implicit.map(|implicit| implicit.0))
+            }
+            Self::Restrict(index, restrict) => record.put(&[0x07]).index(index).put(&[restrict]),
+            Self::Confirmation(index, counter) => record.put(&[0x08]).index(index).put(&counter.to_be_bytes()),
+            Self::Rename(index, aid) => record.put(&[0x09]).index(index).aid(aid),
+            Self::Key(slot, key) => record
+                .put(&[0x0A])
+                .slot(slot)
+                .optional(key.owner)
+                .put(&[key.version, key.id, key.component, key.part, key.kind])
+                .put(&key.usage.to_be_bytes())
+                .put(&[key.access])
+                .put(&key.length.to_be_bytes())
+                .put(&key.sequence.octets())
+                .put(&[key.failures])
+                .put(key.value()),
+            Self::RemoveKey(slot) => record.put(&[0x0B]).slot(slot),
+            Self::Sequence(slot, counter) => record.put(&[0x0C]).slot(slot).put(&counter.octets()),
+            Self::Failures(slot, failures) => record.put(&[0x0D]).slot(slot).put(&[failures]),
+            Self::Object(slot, object) => record
+                .put(&[0x0E])
+                .slot(slot)
+                .optional(object.owner)
+                .put(&object.tag.to_be_bytes())
+                .put(&[object.part])
+                .put(object.value()),
+            Self::RemoveObject(slot) => record.put(&[0x0F]).slot(slot),
+        };
+        record.length
+    }
+}
+
+/// A record that means nothing, or names a slot that this card's memory does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// Reads the fields of a record.
+struct Fields<'r>(&'r [u8]);
+
+impl<'r> Fields<'r> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Unreadable> {
+        let (head, rest) = self.0.split_first_chunk::<N>().ok_or(Unreadable)?;
+        self.0 = rest;
+        Ok(*head)
+    }
+
+    fn octet(&mut self) -> Result<u8, Unreadable> {
+        self.array::<1>().map(|[octet]| octet)
+    }
+
+    fn number(&mut self) -> Result<u16, Unreadable> {
+        self.array().map(u16::from_be_bytes)
+    }
+
+    fn index(&mut self) -> Result<Index, Unreadable> {
+        self.number().map(Index)
+    }
+
+    fn slot(&mut self) -> Result<usize, Unreadable> {
+        self.number().map(usize::from)
+    }
+
+    fn optional(&mut self) -> Result<Option<Index>, Unreadable> {
+        self.number().map(|number| (number != u16::MAX).then_some(Index(number)))
+    }
+
+    fn octets(&mut self, length: usize) -> Result<&'r [u8], Unreadable> {
+        let (head, rest) = self.0.split_at_checked(length).ok_or(Unreadable)?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn aid(&mut self) -> Result<Aid, Unreadable> {
+        let length = usize::from(self.octet()?);
+        Aid::new(self.octets(length)?).ok_or(Unreadable)
+    }
+
+    fn privileges(&mut self) -> Result<Privileges, Unreadable> {
+        self.array().map(Privileges::from_octets)
+    }
+
+    fn end(&self) -> Result<(), Unreadable> {
+        if self.0.is_empty() { Ok(()) } else { Err(Unreadable) }
+    }
+}
+
+fn entry_fields(fields: &mut Fields<'_>) -> Result<RegistryEntry, Unreadable> {
+    let mut entry = RegistryEntry {
+        occupant: match fields.octet()? {
+            0 => Occupant::Free,
+            1 => Occupant::Domain,
+            2 => Occupant::Application,
+            3 => Occupant::LoadFile,
+            4 => Occupant::Module,
+            _ => return Err(Unreadable),
+        },
+        aid: fields.aid()?,
+        state: fields.octet()?,
+        privileges: fields.privileges()?,
+        domain: fields.index()?,
+        file: fields.optional()?,
+        module: fields.optional()?,
+        version: fields.array()?,
+        implicit: fields.array()?.map(ImplicitSelection),
+        restrict: fields.octet()?,
+        accepts: fields.octet()?,
+        provider_length: fields.octet()?,
+        ..RegistryEntry::FREE
+    };
+    let provider = fields.octets(usize::from(entry.provider_length))?;
+    entry.provider.get_mut(..provider.len()).ok_or(Unreadable)?.copy_from_slice(provider);
+    entry.confirmation = fields.number()?;
+    Ok(entry)
+}
+
+/// Applies one record to the memory.
+pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unreadable> {
+    let mut fields = Fields(record);
+    let kind = fields.octet()?;
+    match kind {
+        0x01..=0x09 => {
+            let index = fields.index()?;
+            let entry = memory.registry.get_mut(index.slot()).ok_or(Unreadable)?;
+            match kind {
+                0x01 => *entry = entry_fields(&mut fields)?,
+                0x02 => {
+                    *entry = RegistryEntry::FREE;
+                    memory.keys.iter_mut().filter(|slot| slot.owner == Some(index)).for_each(KeySlot::wipe);
+                    let kept = memory.objects.iter_mut().filter(|slot| slot.owner == Some(index));
+                    kept.for_each(|slot| *slot = ObjectSlot::FREE);
+                }
+                0x03 => entry.state = fields.octet()?,
+                0x04 => entry.privileges = fields.privileges()?,
+                0x05 => entry.domain = fields.index()?,
+                0x06 => entry.implicit = fields.array()?.map(ImplicitSelection),
+                0x07 => entry.restrict = fields.octet()?,
+                0x08 => entry.confirmation = fields.number()?,
+                _ => entry.aid = fields.aid()?,
+            }
+        }
+        0x0A..=0x0D => {
+            let slot = fields.slot()?;
+            let slot = memory.keys.get_mut(slot).ok_or(Unreadable)?;
+            match kind {
+                0x0A => {
+                    slot.wipe();
+                    slot.owner = fields.optional()?;
+                    let [version, id, component, part, of_kind] = fields.array()?;
+                    (slot.version, slot.id, slot.component, slot.part, slot.kind) =
+                        (version, id, component, part, of_kind);
+                    slot.usage = fields.number()?;
+                    slot.access = fields.octet()?;
+                    slot.length = fields.number()?;
+                    slot.sequence = SequenceCounter::new(fields.array()?);
+                    slot.failures = fields.octet()?;
+                    let length = slot.value().len().min(keys::PART);
+                    let octets = fields.octets(length)?;
+                    slot.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+                }
+                0x0B => slot.wipe(),
+                0x0C => slot.sequence = SequenceCounter::new(fields.array()?),
+                _ => slot.failures = fields.octet()?,
+            }
+        }
+        0x0E | 0x0F => {
+            let slot = fields.slot()?;
+            let slot = memory.objects.get_mut(slot).ok_or(Unreadable)?;
+            *slot = ObjectSlot::FREE;
+            if kind == 0x0E {
+                slot.owner = fields.optional()?;
+                slot.tag = fields.number()?;
+                slot.part = fields.octet()?;
+                let octets = fields.octets(fields.0.len())?;
+                slot.length = u8::try_from(octets.len()).map_err(|_| Unreadable)?;
+                slot.octets.get_mut(..octets.len()).ok_or(Unreadable)?.copy_from_slice(octets);
+            }
+        }
+        _ => return Err(Unreadable),
+    }
+    fields.end()
+}
+
+/// Everything that lasts, as changes of an empty memory: what a snapshot holds.
+pub(crate) fn snapshot<'m>(memory: &'m Memory<'_>) -> impl Iterator<Item = Change<'m>> {
+    let entries = (0_u16..).map(Index).zip(memory.registry.iter());
+    let entries = entries.filter(|(_, entry)| entry.occupant != Occupant::Free && !entry.pending);
+    let keys = memory.keys.iter().enumerate().filter(|(_, slot)| slot.owner.is_some() && !slot.pending);
+    let objects = memory.objects.iter().enumerate().filter(|(_, slot)| slot.owner.is_some());
+    entries
+        .map(|(index, entry)| Change::Entry(index, entry))
+        .chain(keys.map(|(at, slot)| Change::Key(at, slot)))
+        .chain(objects.map(|(at, slot)| Change::Object(at, slot)))
+}
