@@ -31,6 +31,7 @@ mod session;
 mod set_status;
 pub mod storage;
 mod store_data;
+mod token;
 mod transaction;
 
 use core::fmt;
@@ -42,7 +43,7 @@ use zeroize::Zeroize;
 pub use channel::Channel;
 pub use keys::KeySlot;
 pub use objects::ObjectSlot;
-pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Rng};
+pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Platform};
 pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
@@ -91,11 +92,11 @@ struct Chain {
 
 /// The card.
 ///
-/// `S` keeps what lasts, `R` makes challenges, `A` is all applications.
-pub struct Card<'m, S: Storage, R, A> {
+/// `S` keeps what lasts, `P` gives randomness and what cryptography is not here, `A` is all applications.
+pub struct Card<'m, S: Storage, P, A> {
     memory: Memory<'m>,
     log: Log<S>,
-    rng: R,
+    platform: P,
     applets: A,
     profile: &'m Profile<'m>,
     chain: Option<Chain>,
@@ -106,7 +107,7 @@ pub struct Card<'m, S: Storage, R, A> {
 /// What a command handler answers: the length of the data in the answer's buffer, or the status word of the refusal.
 type Answer = Result<usize, StatusWord>;
 
-impl<'m, S: Storage, R: Rng, A: Applets> Card<'m, S, R, A> {
+impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// Starts a card: from its storage, or where that is blank, from the profile. The card is as after a reset.
     ///
     /// # Errors
@@ -114,7 +115,7 @@ impl<'m, S: Storage, R: Rng, A: Applets> Card<'m, S, R, A> {
     pub fn open(
         mut memory: Memory<'m>,
         storage: S,
-        rng: R,
+        platform: P,
         applets: A,
         profile: &'m Profile<'m>,
     ) -> Result<Self, OpenError<S::Error>> {
@@ -143,7 +144,7 @@ impl<'m, S: Storage, R: Rng, A: Applets> Card<'m, S, R, A> {
         if !readable || memory.registry.entry(Index::ISD).is_none() {
             return Err(OpenError::Unreadable);
         }
-        let mut card = Self { memory, log, rng, applets, profile, chain: None, mute: false };
+        let mut card = Self { memory, log, platform, applets, profile, chain: None, mute: false };
         card.reset();
         Ok(card)
     }
@@ -517,7 +518,7 @@ fn write_snapshot(memory: &Memory<'_>, sink: &mut Sink<'_>) {
     }
 }
 
-impl<S: Storage, R, A> fmt::Debug for Card<'_, S, R, A> {
+impl<S: Storage, P, A> fmt::Debug for Card<'_, S, P, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Card").field("mute", &self.mute).finish_non_exhaustive()
     }

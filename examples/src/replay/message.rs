@@ -1,6 +1,6 @@
 //! Kinds `command`, `response` and `negative`: one message, made and taken by ends that start in a given state.
 
-use gp_apdu::{Command, CommandBuf, LogicalChannel, Response, StatusWord};
+use gp_apdu::{Command, CommandBuf, Header, LogicalChannel, Response, StatusWord};
 use gp_scp03::{Key, Mode, Reply, Responder, ResponderState, SecureChannel, SecurityLevel, SessionKeys, State};
 
 use super::fault::{Checks, Fault};
@@ -41,12 +41,20 @@ pub(super) fn parse<'a>(what: &str, octets: &'a [u8]) -> Result<Command<'a>, Fau
     Command::parse(octets).map_err(|error| Fault::ill_formed(what, error.to_string()))
 }
 
+/// The header on the channel of the session: a plain command may be recorded as it is on the basic channel.
+fn on_channel(header: Header, channel: LogicalChannel) -> Result<Header, Fault> {
+    let found = header.cla.channel();
+    let moved = header.cla.with_channel(channel).filter(|_| found == channel || found == LogicalChannel::BASIC);
+    let expected = || format!("a class on channel {}", channel.number());
+    let cla = moved.ok_or_else(|| Fault::differs_in("plain_command", expected(), header.cla.to_string()))?;
+    Ok(Header { cla, ..header })
+}
+
 /// The host's protected command for `plain`, in the form and with the Le of `wire`: Le is outside of every MAC, and those
-/// who recorded the vectors treat it differently. The class of `plain` may still name the basic channel.
+/// who recorded the vectors treat it differently.
 pub(super) fn protect(host: &mut SecureChannel, plain: &Command<'_>, wire: &Command<'_>) -> Result<Vec<u8>, Fault> {
     let refused = |error: &dyn std::fmt::Display| Fault::refused("plain_command", error);
-    let mut header = plain.header;
-    header.cla = header.cla.with_channel(host.channel()).ok_or_else(|| Fault::ill_formed("plain_command", "class"))?;
+    let header = on_channel(plain.header, host.channel())?;
     let mut buffer = vec![0; plain.data.len() + ROOM];
     let mut command = CommandBuf::new(&mut buffer, header, wire.form).map_err(|error| refused(&error))?;
     command.push(plain.data).map_err(|error| refused(&error))?;
@@ -63,8 +71,7 @@ pub(super) fn check_unprotected(
     plain: &Command<'_>,
     channel: LogicalChannel,
 ) -> Result<(), Fault> {
-    let mut expected = plain.header;
-    expected.cla = expected.cla.with_channel(channel).unwrap_or(expected.cla);
+    let expected = on_channel(plain.header, channel)?;
     checks.octets("header as the card unprotects it", &got.header.octets(), &expected.octets())?;
     checks.octets("data as the card unprotects it", got.data, plain.data)
 }

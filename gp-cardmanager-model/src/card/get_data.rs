@@ -5,7 +5,7 @@ use gp_tlv::{Tag, Writer, tags::card_data, tags::data};
 
 use crate::capability::{CardCapability, KeySizes, ScpCapability};
 use crate::card::keys::{KeySet, KeySlot};
-use crate::card::platform::{Apdu, Applets, Rng};
+use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, Registry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, objects};
@@ -24,7 +24,7 @@ const KEY_INFORMATION: u8 = 0xE0;
 /// The longest data object that this card keeps, in octets.
 pub(super) const MAX_OBJECT: usize = 255;
 
-impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// GET DATA: the whole object under a GlobalPlatform class, its value under an ISO class.
     pub(super) fn get_data(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
         let header = apdu.header();

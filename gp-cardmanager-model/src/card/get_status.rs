@@ -5,7 +5,7 @@ use gp_tlv::Writer;
 
 use crate::aid::Aid;
 use crate::card::channel::Listing;
-use crate::card::platform::{Apdu, Applets, Rng};
+use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card};
@@ -18,7 +18,7 @@ use crate::privileges::Privileges;
 /// The longest tag list that is looked at, in octets.
 const MAX_TAGS: usize = 64;
 
-impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// GET STATUS: needs a session. Entries below this security domain, or all with Global Registry; `6310` when more follow.
     pub(super) fn get_status(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
         if apdu.level().is_none() {

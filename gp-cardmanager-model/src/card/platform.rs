@@ -11,6 +11,7 @@ use crate::card::keys::KeySlot;
 use crate::card::objects::ObjectSlot;
 use crate::card::registry::{Index, RegistryEntry};
 use crate::privileges::Privileges;
+use crate::signature::HashAlgorithm;
 
 /// The card's memory, all of it the caller's: the same code serves 16 and 4096 registry entries, 1 and 20 channels.
 ///
@@ -30,27 +31,69 @@ pub struct Memory<'m> {
     pub chain: &'m mut [u8],
 }
 
-/// Randomness. Challenges must be unpredictable: a real generator, or [`CtrDrbg256`](gp_scp03::CtrDrbg256) over a real seed.
-pub trait Rng {
-    /// Why there is none.
+/// What the chip gives: randomness, and the cryptography that these crates do not bring.
+///
+/// Challenges must be unpredictable: a real generator, or [`CtrDrbg256`](gp_scp03::CtrDrbg256) over a real seed, which is a platform by itself.
+pub trait Platform {
+    /// Why there is no randomness.
     type Error;
 
-    /// Fills all of `out`.
+    /// Fills all of `out` with random octets.
     ///
     /// # Errors
     /// The source has failed; the card refuses the command that needed it.
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error>;
+
+    /// Begins a hash, of which one runs at a time: that of the load file data block that is coming in. `false`: there is
+    /// no such algorithm here, and what needs it is refused.
+    fn hash_begin(&mut self, algorithm: HashAlgorithm) -> bool {
+        let _ = algorithm;
+        false
+    }
+
+    /// Takes the next octets of the message.
+    fn hash_update(&mut self, octets: &[u8]) {
+        let _ = octets;
+    }
+
+    /// Ends the hash and writes it over all of `out`, which is as long as the algorithm's hashes are.
+    fn hash_finish(&mut self, out: &mut [u8]) {
+        let _ = out;
+    }
+
+    /// Verifies an RSA or ECC signature over the parts one after the other. `components` is the public key as PUT KEY
+    /// brought it: key type and value of each component, in order ([GPCS] B.3, B.4).
+    fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
+        let _ = (components, message, signature);
+        false
+    }
 }
 
-impl<T: Rng + ?Sized> Rng for &mut T {
+impl<T: Platform + ?Sized> Platform for &mut T {
     type Error = T::Error;
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
         T::fill(self, out)
     }
+
+    fn hash_begin(&mut self, algorithm: HashAlgorithm) -> bool {
+        T::hash_begin(self, algorithm)
+    }
+
+    fn hash_update(&mut self, octets: &[u8]) {
+        T::hash_update(self, octets);
+    }
+
+    fn hash_finish(&mut self, out: &mut [u8]) {
+        T::hash_finish(self, out);
+    }
+
+    fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
+        T::verify(self, components, message, signature)
+    }
 }
 
-impl Rng for gp_scp03::CtrDrbg256 {
+impl Platform for gp_scp03::CtrDrbg256 {
     type Error = gp_scp03::DrbgError;
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {
@@ -58,7 +101,7 @@ impl Rng for gp_scp03::CtrDrbg256 {
     }
 }
 
-impl Rng for gp_scp03::CtrDrbg128 {
+impl Platform for gp_scp03::CtrDrbg128 {
     type Error = gp_scp03::DrbgError;
 
     fn fill(&mut self, out: &mut [u8]) -> Result<(), Self::Error> {

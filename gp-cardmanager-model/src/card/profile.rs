@@ -57,6 +57,8 @@ pub struct Profile<'p> {
     pub status_limit: usize,
     /// Failed authentications in a row that lock a key set (`6983`); 0 for no limit.
     pub max_failures: u8,
+    /// Delegated operations get a receipt where a security domain has Receipt Generation; without one the answer is `00`.
+    pub receipts: bool,
     /// Deviations of the secure channel, for tests of hosts.
     pub quirks: Quirks,
 }
@@ -80,6 +82,7 @@ impl<'p> Profile<'p> {
             max_command_data: 255,
             status_limit: usize::MAX,
             max_failures: 0,
+            receipts: true,
             quirks: Quirks::NONE,
         }
     }

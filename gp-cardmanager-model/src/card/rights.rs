@@ -10,38 +10,13 @@
 
 use gp_apdu::StatusWord;
 
-use crate::card::platform::{Apdu, Applets, Rng};
+use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, PERSONALIZED, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Card, objects};
+use crate::install::Restriction;
 use crate::lifecycle::CardLifeCycle;
 use crate::privileges::Privileges;
-
-/// A content function, by its bit in the restriction parameter `D9` ([GPCS] table 11-53).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Function {
-    Delete = 0x01,
-    Load = 0x02,
-    Install = 0x04,
-    MakeSelectable = 0x08,
-    Extradition = 0x10,
-    Personalization = 0x20,
-    RegistryUpdate = 0x40,
-}
-
-impl Function {
-    const fn bit(self) -> u8 {
-        match self {
-            Self::Delete => 0x01,
-            Self::Load => 0x02,
-            Self::Install => 0x04,
-            Self::MakeSelectable => 0x08,
-            Self::Extradition => 0x10,
-            Self::Personalization => 0x20,
-            Self::RegistryUpdate => 0x40,
-        }
-    }
-}
 
 /// The tag under which the OPEN keeps its own restrictions.
 pub(crate) const RESTRICTIONS: u16 = 0x00D9;
@@ -55,7 +30,7 @@ pub(crate) enum Management {
     Delegated,
 }
 
-impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// Tests 1 and 3: a session with this domain, on a card whose content, keys and data may change.
     pub(super) fn authenticated(&self, apdu: &Apdu<'_>) -> Result<(), StatusWord> {
         if apdu.level().is_none() {
@@ -67,12 +42,12 @@ impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
         }
     }
 
-    /// Tests 1 to 5 for one function, or for several done in one command.
+    /// Tests 1 to 5 for all functions of a command.
     pub(super) fn manager(
         &self,
         domain: Index,
         apdu: &Apdu<'_>,
-        functions: &[Function],
+        functions: Restriction,
     ) -> Result<Management, StatusWord> {
         if apdu.level().is_none() {
             return Err(StatusWord::SECURITY_STATUS);
@@ -82,7 +57,7 @@ impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         self.authenticated(apdu)?;
-        if functions.iter().any(|function| self.is_restricted(entry, *function)) {
+        if self.is_restricted(entry, functions) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         if entry.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT) {
@@ -94,12 +69,12 @@ impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
         }
     }
 
-    /// Is the function disabled, for this domain or for ever for all?
-    pub(super) fn is_restricted(&self, domain: &RegistryEntry, function: Function) -> bool {
+    /// Is one of these functions disabled, for this domain or for ever for all?
+    pub(super) fn is_restricted(&self, domain: &RegistryEntry, functions: Restriction) -> bool {
         let mut open = [0; 1];
         let open = objects::copy(self.memory.objects, Index::OPEN, RESTRICTIONS, &mut open)
             .and_then(|value| value.first().copied());
-        (domain.restrict | open.unwrap_or(0)) & function.bit() != 0
+        Restriction::from_octet(domain.restrict | open.unwrap_or(0)).octet() & functions.octet() != 0
     }
 }
 

@@ -4,7 +4,7 @@ use gp_apdu::{LogicalChannel, StatusWord};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
-use crate::card::platform::{Apdu, Applets, Rng};
+use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, handle};
@@ -17,7 +17,7 @@ const FIRST: u8 = 0x00;
 /// P2: the next occurrence.
 const NEXT: u8 = 0x02;
 
-impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// SELECT with P1 = 04. Selecting, also selecting again what is selected, ends the application session and the
     /// secure channel of the channel; a SELECT that finds nothing changes nothing.
     pub(super) fn select(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {

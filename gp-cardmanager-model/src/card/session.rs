@@ -4,7 +4,7 @@ use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
 use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
 
 use crate::card::keys::{self, KeySet, KeySlot};
-use crate::card::platform::{Apdu, Applets, Memory, Rng};
+use crate::card::platform::{Apdu, Applets, Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
 use crate::card::registry::{Index, Occupant, RegistryEntry};
 use crate::card::storage::Storage;
@@ -12,7 +12,7 @@ use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
 use crate::privileges::Privileges;
 
-impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// INITIALIZE UPDATE: any session on this channel ends; the sequence counter is stored before it is used.
     pub(super) fn initialize_update(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
         let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
@@ -39,7 +39,7 @@ impl<S: Storage, R: Rng, A: Applets> Card<'_, S, R, A> {
         } else {
             let mut octets = [0; 16];
             let octets = octets.get_mut(..implementation.mode().octets()).unwrap_or_default();
-            self.rng.fill(octets).map_err(|_| StatusWord::NO_DIAGNOSIS)?;
+            self.platform.fill(octets).map_err(|_| StatusWord::NO_DIAGNOSIS)?;
             (Challenge::new(octets).map_err(gp_scp03::Error::status_word)?, None)
         };
         let info = KeySetInfo {

@@ -49,6 +49,7 @@ pub struct Authenticate<'a, F> {
     stage: Stage,
 }
 
+#[allow(clippy::large_enum_variant, reason = "the session keys must lie somewhere, and there is no heap")]
 enum Stage {
     Start,
     Sent(Initiator),

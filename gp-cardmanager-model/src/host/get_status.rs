@@ -10,7 +10,7 @@ use core::fmt;
 use gp_apdu::{Header, StatusWord, ins};
 use gp_scp03::Reply;
 
-use super::{Cover, Draft, Failure, Origin, Refusal, Slot, Step, Task, accepted};
+use super::{Cover, Draft, Failure, Origin, Slot, Step, Task, accepted};
 use crate::entry::{Entry, LegacyListing, Listing};
 use crate::get_status::{GetStatus as Body, Subset, TagList};
 

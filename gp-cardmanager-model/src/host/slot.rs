@@ -20,7 +20,7 @@ use super::Failure;
 pub struct Slot(Place);
 
 #[derive(Debug, Default)]
-#[expect(clippy::large_enum_variant, reason = "a host has one slot, and the keys must lie somewhere")]
+#[allow(clippy::large_enum_variant, reason = "a host has one slot, and the keys must lie somewhere")]
 enum Place {
     #[default]
     Empty,

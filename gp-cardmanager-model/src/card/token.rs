@@ -1,0 +1,236 @@
+//! Tokens and receipts on the card: what delegated management needs and gets ([GPCS] 9.1.3, C.4, C.5).
+//!
+//! Two security domains serve all others: the one with Token Verification, and the one with Receipt Generation. Of several
+//! holders the nearest above the performing domain serves it, else the first.
+
+use gp_apdu::StatusWord;
+use gp_scp03::Key;
+
+use crate::card::get_data::MAX_OBJECT;
+use crate::card::keys::{self, KeySlot};
+use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::registry::{Index, Registry};
+use crate::card::rights::Management;
+use crate::card::storage::Storage;
+use crate::card::transaction::Change;
+use crate::card::{Answer, Card, objects};
+use crate::confirmation::{Confirmation, Details};
+use crate::install::ControlReference;
+use crate::privileges::Privileges;
+use crate::signature::{CMAC_LEN, Operation, ReceiptInput, Verifier};
+
+/// Customary key versions ([GPCS] leaves them to configurations): token, receipt, DAP.
+const TOKEN_KEY: u8 = 0x70;
+const RECEIPT_KEY: u8 = 0x71;
+pub(super) const DAP_KEY: u8 = 0x73;
+
+/// Usage qualifiers of such keys ([GPCS] 11.1.9).
+const TOKEN_USAGE: u16 = 0x8100;
+const RECEIPT_USAGE: u16 = 0x4400;
+pub(super) const DAP_USAGE: u16 = 0x8400;
+
+/// The longest token identifier that a receipt repeats, in octets.
+const MAX_IDENTIFIER: usize = 32;
+/// The longest public key component, in octets: the modulus of RSA with 4096 bits.
+const MAX_COMPONENT: usize = 512;
+
+/// A receipt to be made after success: its counter is spent with the operation's own change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceiptDue {
+    holder: Index,
+    counter: u16,
+    identifier: [u8; MAX_IDENTIFIER],
+    identifier_length: usize,
+    has_identifier: bool,
+}
+
+impl ReceiptDue {
+    /// The change that goes with the operation, so that a counter is never used twice whatever happens to the power.
+    pub(super) fn change(&self) -> Change<'static> {
+        Change::Confirmation(self.holder, self.counter.saturating_add(1))
+    }
+}
+
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
+    /// Is a token there exactly when there must be one, and does it verify? `message` is what it signs, in parts.
+    ///
+    /// # Errors
+    /// `6985` for a token that nobody asked for, `6982` where one is missing, wrong, or cannot be verified.
+    pub(super) fn check_token(
+        &mut self,
+        domain: Index,
+        management: Management,
+        token: &[u8],
+        message: &[&[u8]],
+        control: Option<&ControlReference<'_>>,
+    ) -> Result<(), StatusWord> {
+        match (management, token) {
+            (Management::Authorized, []) => return Ok(()),
+            (Management::Authorized, _) => return Err(StatusWord::CONDITIONS_OF_USE),
+            (Management::Delegated, []) => return Err(StatusWord::SECURITY_STATUS),
+            (Management::Delegated, _) => {}
+        }
+        let holder = self.serving(domain, Privileges::TOKEN_VERIFICATION).ok_or(StatusWord::SECURITY_STATUS)?;
+        // A token made for another card or issuer names it.
+        if let Some(control) = control {
+            let named = [(0x0042, control.provider), (0x0045, control.image_number)];
+            if named.into_iter().any(|(tag, wanted)| wanted.is_some_and(|wanted| !self.is_object(holder, tag, wanted))) {
+                return Err(StatusWord::SECURITY_STATUS);
+            }
+        }
+        if self.verify_signature(holder, TOKEN_KEY, TOKEN_USAGE, message, token) {
+            Ok(())
+        } else {
+            Err(StatusWord::SECURITY_STATUS)
+        }
+    }
+
+    /// The receipt that a delegated operation will get; `None` where none is made.
+    ///
+    /// # Errors
+    /// `6985` when the counter is at its end, or a receipt is due and there is no key for it: the operation fails.
+    pub(super) fn receipt_due(
+        &self,
+        domain: Index,
+        management: Management,
+        control: Option<&ControlReference<'_>>,
+    ) -> Result<Option<ReceiptDue>, StatusWord> {
+        let Some(holder) = self.serving(domain, Privileges::RECEIPT_GENERATION) else { return Ok(None) };
+        if management == Management::Authorized || !self.profile.receipts {
+            return Ok(None);
+        }
+        let counter = self.memory.registry.entry(holder).map_or(u16::MAX, |entry| entry.confirmation);
+        if counter == u16::MAX || self.receipt_key(holder).is_none() {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let number = control.and_then(|control| control.token_number);
+        let mut due = ReceiptDue {
+            holder,
+            counter,
+            identifier: [0; MAX_IDENTIFIER],
+            identifier_length: number.map_or(0, <[u8]>::len),
+            has_identifier: number.is_some(),
+        };
+        if let Some(number) = number {
+            due.identifier.get_mut(..number.len()).ok_or(StatusWord::WRONG_DATA)?.copy_from_slice(number);
+        }
+        Ok(Some(due))
+    }
+
+    /// Writes the answer of a content operation: the confirmation where a receipt is due, else `00`.
+    pub(super) fn confirm(&self, due: Option<ReceiptDue>, operation: &Operation<'_>, apdu: &mut Apdu<'_>) -> Answer {
+        let Some(due) = due else { return apdu.respond(&Confirmation::NONE) };
+        let key = self.receipt_key(due.holder).ok_or(StatusWord::UNKNOWN)?;
+        let mut unique = [0; MAX_OBJECT];
+        let mut length = 0_usize;
+        for tag in [0x0042, 0x0045] {
+            let room = unique.get_mut(length..).unwrap_or_default();
+            length = length.saturating_add(self.object(due.holder, tag, room).len());
+        }
+        let mut octets = [0; MAX_OBJECT];
+        let details = Details {
+            counter: due.counter,
+            security_domain: unique.get(..length).unwrap_or_default(),
+            token_id: due.has_identifier.then(|| due.identifier.get(..due.identifier_length).unwrap_or_default()),
+            token_digest: None,
+        };
+        let details = &*details.emit(&mut octets).map_err(|_| StatusWord::UNKNOWN)?;
+        let input = ReceiptInput::new(details, operation).map_err(|_| StatusWord::UNKNOWN)?;
+        let receipt: [u8; CMAC_LEN] = key.cmac(&input.parts());
+        let confirmation = Confirmation { receipt: &receipt, details };
+        let written = confirmation.emit(apdu.answer()).map_err(|_| StatusWord::UNKNOWN)?;
+        Ok(written.len())
+    }
+
+    /// Does `signature` fit, under the key of this security domain with this version or usage? AES here, others by the platform.
+    pub(super) fn verify_signature(
+        &mut self,
+        owner: Index,
+        version: u8,
+        usage: u16,
+        message: &[&[u8]],
+        signature: &[u8],
+    ) -> bool {
+        let Some(first) = self.service_key(owner, version, usage) else { return false };
+        let slots = &*self.memory.keys;
+        if first.kind == keys::AES {
+            return Key::new(first.value()).is_ok_and(|key| (&key).verify(message, signature).is_ok());
+        }
+        // Two components are the most that a public key for signatures has: modulus and exponent, point and curve.
+        let mut values = [[0; MAX_COMPONENT]; 2];
+        let mut components: [(u8, &[u8]); 2] = [(0, &[]); 2];
+        let mut count = 0_usize;
+        for ((number, value), place) in (0_u8..).zip(&mut values).zip(&mut components) {
+            let mut parts = (0_u8..=u8::MAX).map_while(|part| {
+                slots.iter().find(|slot| {
+                    slot.owner == Some(owner)
+                        && !slot.pending
+                        && (slot.version, slot.id, slot.component, slot.part) == (first.version, first.id, number, part)
+                })
+            });
+            let Some(begin) = parts.next() else { break };
+            let mut length = 0_usize;
+            for slot in core::iter::once(begin).chain(parts) {
+                let end = length.saturating_add(slot.value().len());
+                let Some(room) = value.get_mut(length..end) else { return false };
+                room.copy_from_slice(slot.value());
+                length = end;
+            }
+            *place = (begin.kind, value.get(..length).unwrap_or_default());
+            count = count.saturating_add(1);
+        }
+        self.platform.verify(components.get(..count).unwrap_or_default(), message, signature)
+    }
+
+    /// The first component of a key for signatures: by its customary version, else by its usage.
+    fn service_key(&self, owner: Index, version: u8, usage: u16) -> Option<&KeySlot> {
+        let own = |slot: &&KeySlot| slot.owner == Some(owner) && !slot.pending && slot.component == 0 && slot.part == 0;
+        let mut slots = self.memory.keys.iter().filter(own);
+        slots.clone().find(|slot| slot.version == version).or_else(|| slots.find(|slot| slot.usage == usage))
+    }
+
+    fn receipt_key(&self, holder: Index) -> Option<Key> {
+        let slot = self.service_key(holder, RECEIPT_KEY, RECEIPT_USAGE).filter(|slot| slot.kind == keys::AES)?;
+        Key::new(slot.value()).ok()
+    }
+
+    /// The holder of a privilege that serves this domain.
+    pub(super) fn serving(&self, domain: Index, privilege: Privileges) -> Option<Index> {
+        let registry = &*self.memory.registry;
+        let holders = || registry.entries().filter(|(_, entry)| entry.is_domain() && entry.privileges.contains(privilege));
+        let above = holders().find(|(index, _)| registry.is_below(domain, *index));
+        above.or_else(|| holders().next()).map(|(index, _)| index)
+    }
+
+    /// The value of a data object of a security domain as GET DATA shows it, at the start of `out`; empty where there is none.
+    fn object<'o>(&self, owner: Index, tag: u16, out: &'o mut [u8]) -> &'o [u8] {
+        let factory = match (owner, tag) {
+            (Index::ISD, 0x0042) => self.profile.iin,
+            (Index::ISD, 0x0045) => self.profile.cin,
+            _ => &[],
+        };
+        if !objects::exists(self.memory.objects, owner, tag) {
+            return match out.get_mut(..factory.len()) {
+                Some(room) => {
+                    room.copy_from_slice(factory);
+                    room
+                }
+                None => &[],
+            };
+        }
+        objects::copy(self.memory.objects, owner, tag, out).unwrap_or_default()
+    }
+
+    fn is_object(&self, owner: Index, tag: u16, wanted: &[u8]) -> bool {
+        let mut value = [0; MAX_OBJECT];
+        self.object(owner, tag, &mut value) == wanted
+    }
+}
+
+/// Emits the receipt's change beside others.
+pub(super) fn with_receipt(due: Option<&ReceiptDue>, emit: &mut dyn FnMut(Change<'_>)) {
+    if let Some(due) = due {
+        emit(due.change());
+    }
+}
+
