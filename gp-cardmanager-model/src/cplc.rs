@@ -199,8 +199,8 @@ impl Date {
         (1..=366).contains(&day).then_some((y, day))
     }
 
-    /// The latest calendar date this can be, seen on `today`: the year is one of the last ten. `None` if this is no
-    /// date, or day 366 of a year that has 365.
+    /// The latest calendar date this can be, not after `today`: one of the last ten years, or ten years earlier where
+    /// that year has no such day or it is still to come. `None` if this is no date, or day 366 of no leap year.
     #[must_use]
     pub fn before(self, today: CalendarDate) -> Option<CalendarDate> {
         let (digit, day) = self.year_digit_and_day()?;
@@ -208,7 +208,6 @@ impl Date {
         let this = today.year.checked_sub(back)?;
         match CalendarDate::of_day(this, day) {
             Some(date) if date <= today => Some(date),
-            None if this < today.year => None,
             _ => CalendarDate::of_day(this.checked_sub(10)?, day),
         }
     }
@@ -285,7 +284,8 @@ mod tests {
     #[test]
     fn leap_years() {
         assert_eq!(Date([0x03, 0x66]).before(on(2024, 1, 1)), Some(on(2020, 12, 31)));
-        assert_eq!(Date([0x13, 0x66]).before(on(2024, 1, 1)), None, "2021 has no day 366");
+        assert_eq!(Date([0x13, 0x66]).before(on(2024, 1, 1)), None, "neither 2021 nor 2011 has a day 366");
+        assert_eq!(Date([0x23, 0x66]).before(on(2024, 1, 1)), Some(on(2012, 12, 31)), "2022 has none, 2012 has");
         assert_eq!(CalendarDate::of_day(2000, 60), Some(on(2000, 2, 29)));
         assert_eq!(CalendarDate::of_day(1900, 60), Some(on(1900, 3, 1)));
         assert_eq!(CalendarDate::of_day(2024, 0), None);

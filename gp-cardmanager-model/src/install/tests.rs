@@ -223,7 +223,7 @@ fn fields_that_are_missing_or_too_many() {
 fn privileges_of_two_octets_need_the_lenient_reader() {
     for len in 0..=5_u8 {
         let mut data = std::vec![5, 1, 2, 3, 4, 5, 0, 5, 1, 2, 3, 4, 5, len];
-        data.extend(std::iter::repeat_n(0, usize::from(len)));
+        data.extend(core::iter::repeat_n(0, usize::from(len)));
         data.extend([2, 0xC9, 0, 0]);
         assert_eq!(Install::parse(4, 0, &data).is_ok(), [1, 3].contains(&len));
         assert_eq!(Install::parse_lenient(4, 0, &data).is_ok(), [1, 2, 3].contains(&len));

@@ -78,6 +78,16 @@ fn tolerance_later_components_without_ff() {
     assert_eq!(written(read).unwrap()[4..12], [0xFF, 0xA1, 1, 0, 0xFF, 0xA0, 0, 3]);
 }
 
+/// Where the tolerance ends: 03 can only be a type, 02 is taken for the length of the usage.
+#[test]
+fn later_types_below_03_need_their_ff() {
+    let read = KeyEntry::parse_value(&[1, 0x30, 0xFF, 0x88, 0, 16, 0x03, 0, 16, 0, 0]).unwrap();
+    assert_eq!(read.components.as_slice(), [component(0x88, 16), component(0x03, 16)]);
+    let read = KeyEntry::parse_value(&[1, 0x30, 0xFF, 0x88, 0, 16, 0x02, 0, 16, 0]).unwrap();
+    assert_eq!(read.components.as_slice(), [component(0x88, 16)]);
+    assert_eq!(read.attributes, Some(Attributes { usage: Some(KeyUsage(0x0010)), access: None }));
+}
+
 #[test]
 fn tolerance_no_usage_no_access() {
     let read = KeyEntry::parse_value(&[1, 0x30, 0xFF, 0x88, 0, 16]).unwrap();

@@ -132,9 +132,9 @@ impl<'p, I: Iterator<Item = &'p [u8]>> Parts<'p, I> {
 
     /// Copies the next octets over `out`; returns how many there were, less than `out` only at the end.
     pub fn fill(&mut self, out: &mut [u8]) -> usize {
-        let mut room = out.iter_mut();
+        let mut room = out;
         let mut filled = 0_usize;
-        while room.len() > 0 {
+        while !room.is_empty() {
             if self.rest.is_empty() {
                 match self.pieces.next() {
                     Some(piece) => self.rest = piece,
@@ -144,10 +144,10 @@ impl<'p, I: Iterator<Item = &'p [u8]>> Parts<'p, I> {
             }
             let take = self.rest.len().min(room.len());
             let (head, rest) = self.rest.split_at_checked(take).unwrap_or_default();
-            for (to, from) in room.by_ref().zip(head) {
-                *to = *from;
-            }
+            let (now, later) = room.split_at_mut_checked(take).unwrap_or_default();
+            now.copy_from_slice(head);
             self.rest = rest;
+            room = later;
             filled = filled.saturating_add(take);
         }
         filled

@@ -169,7 +169,7 @@ fn a_block_of_128_octets_with_the_lone_length_octet() {
 #[test]
 fn inner_lengths_must_fit() {
     let secret = |block: &[u8], block_len| {
-        let data = [&[0x30, 0x88, u8::try_from(block.len()).unwrap()], block, &[0x00]].concat();
+        let data = [&[0x30, 0x88, 0x81, u8::try_from(block.len()).unwrap()], block, &[0x00]].concat();
         let command = PutKey::parse(0, 1, &data).unwrap();
         let component = command.keys().next().unwrap().components().next().unwrap();
         component.secret(block_len).map(|secret| (secret.clear_len, secret.ciphertext.len()))

@@ -63,7 +63,7 @@ fn the_combined_process_signs_both_commands() {
         TokenInput::new(0x0E, 1, first).unwrap(),
         TokenInput::new(0x0E, 3, last).unwrap(),
     );
-    let expected = [&[0x0E, 1, 40][..], first, &[0x0E, 3, 13], last].concat();
+    let expected = [&[0x0E, 1, 41][..], first, &[0x0E, 3, 13], last].concat();
     assert_eq!(input.parts().concat(), expected);
 }
 

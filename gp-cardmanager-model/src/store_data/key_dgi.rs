@@ -285,7 +285,8 @@ pub fn read_keys<'a, E: From<Error>>(
             }
             _ => return Err(Error::at(ErrorKind::Missing, at).into()),
         };
-        for description in descriptions.iter() {
+        let mut all = descriptions.iter().peekable();
+        while let Some(description) = all.next() {
             match description {
                 Description::Curve(reference) => f(KeyItem::CurveReference(reference))?,
                 Description::Key(key) => {
@@ -299,7 +300,7 @@ pub fn read_keys<'a, E: From<Error>>(
                     f(KeyItem::Value(key, dgi))?;
                 }
             }
-            while let Some(dgi) = curve_parameter(&mut reader, &description)? {
+            while let Some(dgi) = curve_parameter(&mut reader, &description, all.peek())? {
                 f(KeyItem::CurveParameter(dgi))?;
             }
         }
@@ -311,14 +312,29 @@ fn read_dgi<'a>(reader: &mut DgiReader<'a>) -> Result<Option<Dgi<'a>>, Error> {
     reader.next_dgi().map_err(|e| Error::tlv(e, 0))
 }
 
-/// The next DGI, when it is a curve parameter behind an ECC key.
-fn curve_parameter<'a>(reader: &mut DgiReader<'a>, after: &Description<'_>) -> Result<Option<Dgi<'a>>, Error> {
-    let ecc = match after {
-        Description::Key(key) => matches!(key.key_type, KeyType::ECC_PUBLIC | KeyType::ECC_PRIVATE),
+/// Whether this type is an ECC key.
+const fn is_ecc_key(key_type: KeyType) -> bool {
+    matches!(key_type, KeyType::ECC_PUBLIC | KeyType::ECC_PRIVATE)
+}
+
+/// Whether this type is a curve parameter.
+const fn is_curve_parameter(key_type: KeyType) -> bool {
+    matches!(key_type.0, 0xB2..=0xB7)
+}
+
+/// The next DGI, when it is a curve parameter behind an ECC key that no `B9` of its own announces.
+fn curve_parameter<'a>(
+    reader: &mut DgiReader<'a>,
+    after: &Description<'_>,
+    before: Option<&Description<'_>>,
+) -> Result<Option<Dgi<'a>>, Error> {
+    let is = |description: &Description<'_>, kind: fn(KeyType) -> bool| match description {
+        Description::Key(key) => kind(key.key_type),
         Description::Curve(_) => false,
     };
+    let may_follow = is(after, is_ecc_key) && !before.is_some_and(|before| is(before, is_curve_parameter));
     let mut ahead = reader.clone();
-    let next = match ecc {
+    let next = match may_follow {
         true => read_dgi(&mut ahead)?.filter(|dgi| (0x0030..=0x0035).contains(&dgi.tag)),
         false => None,
     };
@@ -354,7 +370,8 @@ impl fmt::Debug for NewKeyItem<'_> {
 /// # Errors
 /// `Missing` without an item, without a usage, or without the check value of an AES or DES key; `BadLength` for a value
 /// that is not of the length described; `BadValue` for a type that has no DGI or a parameter outside `0030` to `0035`;
-/// `Unexpected` for a parameter that does not follow an ECC key; `Dek`; `BufferFull`.
+/// `Unexpected` for a parameter that does not follow an ECC key, or is followed by one with a
+/// description; `Dek`; `BufferFull`.
 pub fn write_keys<'b>(items: &[NewKeyItem<'_>], dek: &mut impl Dek, buf: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
     let mut out = Out::new(buf);
     match write(items, dek, &mut out) {
@@ -377,7 +394,9 @@ fn write(items: &[NewKeyItem<'_>], dek: &mut impl Dek, out: &mut Out<'_>) -> Res
         Ok(())
     })?;
     let mut ecc = false;
+    let mut after_parameter = false;
     for item in items {
+        let parameter_before = core::mem::replace(&mut after_parameter, matches!(item, NewKeyItem::CurveParameter(..)));
         match item {
             NewKeyItem::CurveReference(_) => ecc = false,
             NewKeyItem::CurveParameter(dgi, value) => {
@@ -391,7 +410,11 @@ fn write(items: &[NewKeyItem<'_>], dek: &mut impl Dek, out: &mut Out<'_>) -> Res
             }
             NewKeyItem::Value(key, value, filler) => {
                 let wrong = |kind| Error::at(kind, out.len());
-                ecc = matches!(key.key_type, KeyType::ECC_PUBLIC | KeyType::ECC_PRIVATE);
+                ecc = is_ecc_key(key.key_type);
+                // A reader could not tell the announced parameter from the one before it.
+                if parameter_before && is_curve_parameter(key.key_type) {
+                    return Err(wrong(ErrorKind::Unexpected));
+                }
                 let dgi = value_dgi(key.key_type).ok_or(wrong(ErrorKind::BadValue))?;
                 let checked = matches!(key.key_type, KeyType::AES | KeyType::DES);
                 if key.usage.is_none() || (checked && key.check_value.is_empty()) {

@@ -29,8 +29,11 @@ fn every_p1() {
     }
 }
 
-/// Feeds a transfer in blocks; returns the objects (tag, value) and what came of it.
-fn join(octets: &[u8], block_len: usize, room: usize, structure: Structure) -> (Vec<(u32, Vec<u8>)>, Result<(), Error>) {
+/// Objects: tag and value.
+type Objects = Vec<(u32, Vec<u8>)>;
+
+/// Feeds a transfer in blocks; returns the objects and what came of it.
+fn join(octets: &[u8], block_len: usize, room: usize, structure: Structure) -> (Objects, Result<(), Error>) {
     let mut buf = std::vec![0; room];
     let mut assembler = Assembler::new(&mut buf, structure);
     let mut found = Vec::new();
@@ -78,7 +81,7 @@ proptest! {
         let (found, end) = join(&octets, block_len, longest, structure);
         prop_assert_eq!(end, Ok(()));
         let tag = if dgi { 0x8113 } else { 0x5F50 };
-        let expected: Vec<(u32, Vec<u8>)> = values.into_iter().map(|value| (tag, value)).collect();
+        let expected: Objects = values.into_iter().map(|value| (tag, value)).collect();
         prop_assert_eq!(found, expected);
     }
 
@@ -101,7 +104,7 @@ proptest! {
         let mut dek = Key::new(&[0x42; 32]).unwrap();
         let length = u16::try_from(value.len()).unwrap();
         let mut items = Vec::new();
-        for (key_type, id) in key_types.into_iter().zip(1..) {
+        for ((at, key_type), id) in key_types.iter().copied().enumerate().zip(1..) {
             if key_type == KeyType::ECC_REFERENCE {
                 items.push(NewKeyItem::CurveReference(curve));
                 continue;
@@ -116,7 +119,8 @@ proptest! {
                 check_value: &[1, 2, 3],
             };
             items.push(NewKeyItem::Value(description, &value, &[7; 3]));
-            if key_type == KeyType::ECC_PUBLIC {
+            let announced = key_types.get(at + 1).is_some_and(|next| (0xB2..=0xB7).contains(&next.0));
+            if key_type == KeyType::ECC_PUBLIC && !announced {
                 items.push(NewKeyItem::CurveParameter(0x0030, &value));
                 items.push(NewKeyItem::CurveParameter(0x0035, &[1]));
             }
