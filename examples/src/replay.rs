@@ -9,6 +9,7 @@
 //! a small card.
 
 mod derived;
+mod ends;
 mod fault;
 mod fields;
 mod handshake;

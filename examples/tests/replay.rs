@@ -83,7 +83,16 @@ fn every_vector_of_the_repository() {
 
 /// Texts that say something about a vector rather than of it.
 const PROSE: [&str; 11] = [
-    "name", "source", "provenance", "note", "application", "mutation", "why", "basis", "computed", "computed_fields",
+    "name",
+    "source",
+    "provenance",
+    "note",
+    "application",
+    "mutation",
+    "why",
+    "basis",
+    "computed",
+    "computed_fields",
     "format",
 ];
 
@@ -117,7 +126,7 @@ fn corruptions(value: &Value) -> Vec<(usize, Value)> {
         ("accept", _) => vec![(0, json!("reject"))],
         ("command", _) => vec![(0, json!("response"))],
         ("response", _) => vec![(0, json!("command"))],
-        (_, Some(octets)) if text.len() % 2 == 0 => {
+        (_, Some(octets)) if text.len().is_multiple_of(2) => {
             let flipped = |(at, octet): (usize, &u8)| [0x01, 0x80].map(|bit| (at, octet ^ bit));
             let with = |(at, octet): (usize, u8)| {
                 (at, json!(format!("{}{octet:02X}{}", &text[..2 * at], &text[2 * at + 2..])))
@@ -307,7 +316,11 @@ fn incomplete_sessions() {
         passes(&|vector| vector["initialize_update"]["response"] = Value::Null);
         for field in ["plain_command", "plain_response", "mac_chaining_value", "counter"] {
             passes(&|vector| {
-                vector["exchanges"].as_array_mut().unwrap().iter_mut().for_each(|exchange| exchange[field] = Value::Null);
+                vector["exchanges"]
+                    .as_array_mut()
+                    .unwrap()
+                    .iter_mut()
+                    .for_each(|exchange| exchange[field] = Value::Null);
             });
         }
         tried += 9;

@@ -8,7 +8,7 @@
 //!
 //!  load file data block   Header Directory Import Applet Class Method StaticField Export ConstantPool RefLocation [Descriptor]
 //! ```
-//! Java Card VM Specification, chapter 6; the order is part of [GPCS] A.1. Debug is never loaded. Whether Descriptor is
+//! Java Card VM Specification, chapter 6; the order is part of GPCS A.1. Debug is never loaded. Whether Descriptor is
 //! the specification does not say: it is the caller's choice, and hash, DAP and token cover exactly what is sent.
 //!
 //! No memory is needed: a [`Cap`] borrows the file, whose entries must be stored, not deflated. Whoever inflates them

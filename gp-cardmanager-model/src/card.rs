@@ -100,6 +100,7 @@ pub struct Card<'m, S: Storage, P, A> {
     applets: A,
     profile: &'m Profile<'m>,
     chain: Option<Chain>,
+    load: Option<load::Load>,
     /// The storage failed in the middle of something: nothing is certain until the next start.
     mute: bool,
 }
@@ -144,15 +145,16 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if !readable || memory.registry.entry(Index::ISD).is_none() {
             return Err(OpenError::Unreadable);
         }
-        let mut card = Self { memory, log, platform, applets, profile, chain: None, mute: false };
+        let mut card = Self { memory, log, platform, applets, profile, chain: None, load: None, mute: false };
         card.reset();
         Ok(card)
     }
 
     /// Power off and on, or a reset: all sessions end, what was pending is gone, and each interface's implicit
-    /// application is selected on the basic channel ([GPCS] 6.4.1).
+    /// application is selected on the basic channel (GPCS 6.4.1).
     pub fn reset(&mut self) {
         self.chain = None;
+        self.load = None;
         self.discard_pending();
         for channel in &mut *self.memory.channels {
             channel.end_session();
@@ -187,7 +189,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         &self.applets
     }
 
-    /// The card life cycle state ([GPCS] 5.1).
+    /// The card life cycle state (GPCS 5.1).
     #[must_use]
     pub fn life_cycle(&self) -> CardLifeCycle {
         let octet = self.memory.registry.entry(Index::ISD).map_or(0xFF, |entry| entry.state);
@@ -241,7 +243,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         Some((index, *self.memory.registry.entry(index)?))
     }
 
-    /// Puts chained commands together ([GPCS] 11.1.5.1, ISO 7816-4 5.3.3). Only security domains take them.
+    /// Puts chained commands together (GPCS 11.1.5.1, ISO 7816-4 5.3.3). Only security domains take them.
     fn collect(&mut self, channel: LogicalChannel, header: Header, data: &[u8]) -> Result<Collected, StatusWord> {
         let chainable = header.cla.is_gp() && matches!(header.ins, ins::DELETE | ins::INSTALL | ins::PUT_KEY);
         let by_p1 = chainable && header.p1 & 0x80 != 0;
@@ -362,6 +364,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // Secure messaging without a session, or at a level that has none.
             return Err(StatusWord::SECURITY_STATUS);
         }
+        if !matches!(header.ins, ins::LOAD | ins::INSTALL) {
+            // A load is a strict sequence: anything in between ends it.
+            self.abort_load(channel);
+        }
         let terminated = self.life_cycle() == CardLifeCycle::Terminated;
         match header.ins {
             ins::GET_DATA | ins::GET_DATA_ODD => return self.get_data(channel, domain, apdu),
@@ -371,6 +377,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         }
         match header.ins {
             ins::GET_STATUS => self.get_status(channel, domain, apdu),
+            ins::INSTALL => self.install(channel, domain, apdu),
+            ins::LOAD => self.load(channel, domain, apdu),
             ins::BEGIN_R_MAC_SESSION | ins::END_R_MAC_SESSION => self.r_mac_session(channel, apdu),
             ins::EXTERNAL_AUTHENTICATE => Err(StatusWord::CONDITIONS_OF_USE),
             _ => self.other_command(domain, apdu),
@@ -423,7 +431,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
     }
 
-    /// What is selected on the basic channel after a reset ([GPCS] 6.4.1.1): the holder of Final Application on a locked
+    /// What is selected on the basic channel after a reset (GPCS 6.4.1.1): the holder of Final Application on a locked
     /// or terminated card and in the place of a locked application, else the holder of Card Reset.
     fn implicitly_selected(&self) -> Option<Index> {
         let locked = matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated);

@@ -6,7 +6,7 @@
 //!  +- length of all that follows
 //! ```
 //! All lengths are BER. The security domain data is the value of `42` followed by that of `45` of the security
-//! domain that made the receipt. [GPCS] 11.1.6, C.5.
+//! domain that made the receipt. GPCS 11.1.6, C.5.
 //!
 //! Tolerances of the reader: no outer length (some cards leave it out; it is there exactly when it fits what follows);
 //! an empty answer, read as `00`.

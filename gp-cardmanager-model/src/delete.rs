@@ -6,7 +6,7 @@
 //!  keys      [D0 01 key identifier] | [D2 01 key version number]     both = one key, one = all that match
 //! ```
 //! The answer to a key deletion is `00`, to a content deletion a [`confirmation`](crate::confirmation).
-//! [GPCS] 11.2.2, tables 11-22 to 11-25.
+//! GPCS 11.2.2, tables 11-22 to 11-25.
 //!
 //! Tolerances of the reader: `D2` before `D0`; P2 of a key deletion (hosts send `80` or a private value); RFU bits of P2.
 

@@ -10,7 +10,7 @@
 //!  5C LL tag ...                     (optional) the objects wanted in each template
 //! ```
 //! The answer is a list of [`entry`](crate::entry)s. `6310` says that there are more: the same data again with P2 b1 = 1.
-//! [GPCS] 11.4.2.
+//! GPCS 11.4.2.
 //!
 //! Tolerances of the reader: unknown criteria, RFU bits of P2, and no criterion at all for P1 `80`, where it is ignored.
 

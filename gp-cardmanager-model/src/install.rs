@@ -10,7 +10,7 @@
 //! ```
 //! Every field has its length before it: one octet, but BER (1 to 3 octets, and 80 alone for 128) before
 //! the parameters and the token. A field that is not given (`-`, or `?` left out) is the single octet 00.
-//! [GPCS] 11.5.2.3, tables 11-41 to 11-47.
+//! GPCS 11.5.2.3, tables 11-41 to 11-47.
 
 pub mod control_reference;
 mod error;
@@ -474,7 +474,7 @@ impl<'a> Install<'a> {
 
 impl ForInstall<'_> {
     /// Writes what the install method of a Java Card applet is given: the AID of the instance, the privileges and the
-    /// content of `C9`, each with one length octet before it. [GPCS] A.2.
+    /// content of `C9`, each with one length octet before it. GPCS A.2.
     ///
     /// # Errors
     /// What [`Parameters::parse`] finds; `Missing` without `C9`; `BadLength` when its content is above 255 octets;

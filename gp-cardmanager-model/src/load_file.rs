@@ -8,7 +8,7 @@
 //!  or [D3 LL ICV, 8 or 16 octets]  D4 LL ciphered load file data block
 //! ```
 //! Blocks are cut anywhere; TLV borders do not matter. The answer is `00`, to the last block under delegated management
-//! a [`confirmation`](crate::confirmation). [GPCS] 11.6.2, tables 11-58 and C-1, C-2.
+//! a [`confirmation`](crate::confirmation). GPCS 11.6.2, tables 11-58 and C-1, C-2.
 //!
 //! The host: [`LoadFile`] writes what comes before the data block, [`Blocks`] cuts, [`Parts`] fills each block from pieces.
 //! The card: [`BlockCounter`] checks P2, [`LoadFileParser`] reads the blocks as they come, with no memory for the file.

@@ -5,7 +5,7 @@
 //!          P1 00, P2 01..13 that channel (an option of the card); no Le, no answer
 //!  close   P1 80, P2 01..13 no Le, no answer
 //! ```
-//! The basic channel 0 never closes. The command is never under secure messaging. [GPCS] 11.7.2, ISO 7816-4.
+//! The basic channel 0 never closes. The command is never under secure messaging. GPCS 11.7.2, ISO 7816-4.
 
 use crate::install::{Error, ErrorKind};
 use gp_apdu::{Class, Header, Le, LogicalChannel, ins};

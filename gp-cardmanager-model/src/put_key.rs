@@ -12,7 +12,7 @@
 //!                    secret value, either      ciphertext                     (its clear length is a multiple of the block)
 //!                                  or          LL clear length | ciphertext   (padded with anything, or not padded)
 //! ```
-//! The answer is the key version number and the check values, without lengths. [GPCS] 11.8.2, tables 11-66 to 11-72;
+//! The answer is the key version number and the check values, without lengths. GPCS 11.8.2, tables 11-66 to 11-72;
 //! Amendment D 7.2. What encrypts the secret values is a [`Dek`].
 //!
 //! The octet after a component block is the next type when it is 80 or more, the length of the check value below that.

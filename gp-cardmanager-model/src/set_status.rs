@@ -6,7 +6,7 @@
 //!      60 security domain and all below it         data = AID; locks or unlocks only
 //!  P2  the state, see lifecycle
 //! ```
-//! No Le and no answer but the status word. [GPCS] 11.10.2.
+//! No Le and no answer but the status word. GPCS 11.10.2.
 
 use crate::aid::Aid;
 use crate::install::lv::Out;

@@ -6,7 +6,7 @@
 //!  receipt   details of the confirmation | LV data of the operation
 //!  DAP       load file data block hash
 //! ```
-//! [GPCS] C.1 to C.5. With AES the signature is the CMAC, 16 octets: [`Key`] signs and verifies it here.
+//! GPCS C.1 to C.5. With AES the signature is the CMAC, 16 octets: [`Key`] signs and verifies it here.
 //! RSA and ECC are the caller's, through [`Signer`] and [`Verifier`]. The signature algorithm hashes its input again,
 //! also when the input is a hash. Inputs are lists of parts, so that nothing is copied to be signed.
 
@@ -100,7 +100,7 @@ impl Verifier for Key {
     }
 }
 
-/// Makes the DAP signature (tag `C3`) of a load file data block with this hash. Returns its length in octets. [GPCS] C.3.
+/// Makes the DAP signature (tag `C3`) of a load file data block with this hash. Returns its length in octets. GPCS C.3.
 ///
 /// # Errors
 /// Those of the signer.

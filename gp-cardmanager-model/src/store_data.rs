@@ -7,7 +7,7 @@
 //!      b1     1 = an answer may come (Le 00), 0 = no answer
 //!  P2  block number 00, 01, .. FF; 00 again after a last block
 //! ```
-//! An object longer than a block goes on in the next one; its length tells the whole. [GPCS] 11.11.2.
+//! An object longer than a block goes on in the next one; its length tells the whole. GPCS 11.11.2.
 //!
 //! [`Blocks`] cuts, [`BlockCounter`] checks P2 and [`Assembler`] joins
 //! the objects of the blocks again. Keys in DGI form are in [`key_dgi`].
@@ -127,7 +127,7 @@ impl StoreData {
 pub const DATA_OBJECTS_DGI: u16 = 0x0070;
 
 /// Data objects that every issuer security domain takes: provider id, image number, its own AID, card data, capability
-/// information. A supplementary one takes `42`, `45`, `66` and `5F50`. [GPCS] 11.11.3.
+/// information. A supplementary one takes `42`, `45`, `66` and `5F50`. GPCS 11.11.3.
 pub const ISSUER_SECURITY_DOMAIN_OBJECTS: [Tag; 5] =
     [Tag::new(0x42), Tag::new(0x45), Tag::new(0x4F), Tag::new(0x66), Tag::new(0x67)];
 

@@ -158,3 +158,6 @@ drbg! {
     /// CTR_DRBG with AES-256: seeds of 48 octets.
     CtrDrbg256, aes::Aes256Enc, 32, 48
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ impl SecurityLevel {
         }
     }
 
-    /// The octet of the current security level as GET DATA `D3` and the API code it: `80` AUTHENTICATED and the bits above ([GPCS] table 10-1).
+    /// The octet of the current security level as GET DATA `D3` and the API code it: `80` AUTHENTICATED and the bits above (GPCS table 10-1).
     #[must_use]
     pub const fn current(self) -> u8 {
         0x80 | self.octet()

@@ -1,6 +1,9 @@
 //! GlobalPlatform Secure Channel Protocol 03 (Card Specification, Amendment D), host and card side.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 mod challenge;
 mod cipher;
 mod cmac;

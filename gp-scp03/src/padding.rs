@@ -1,4 +1,4 @@
-//! The padding of SCP03 ("pad80"): an octet `80`, then zeros up to a multiple of 16 ([GPCS] B.2.3, Amendment D 4.1.4).
+//! The padding of SCP03 ("pad80"): an octet `80`, then zeros up to a multiple of 16 (GPCS B.2.3, Amendment D 4.1.4).
 //!
 //! ```text
 //!  | data | 80 | 00 .. 00 |      at least one octet, so 16 octets of data become 32

@@ -1,4 +1,4 @@
-//! The card's end: a state machine that answers any octets in any order (Amendment D 5.4 to 5.6, [GPCS] 10.2).
+//! The card's end: a state machine that answers any octets in any order (Amendment D 5.4 to 5.6, GPCS 10.2).
 //!
 //! ```text
 //!            INITIALIZE UPDATE                 EXTERNAL AUTHENTICATE 9000

@@ -120,7 +120,7 @@ impl Session {
     }
 }
 
-/// The chaining value, wiped with its session ([GPCS] 10.2.3).
+/// The chaining value, wiped with its session (GPCS 10.2.3).
 pub(crate) struct ChainingValue(pub(crate) Block);
 
 impl Drop for ChainingValue {

@@ -9,7 +9,7 @@ use gp_scp03::{
 #[path = "support/session.rs"]
 mod session;
 
-use session::{Setup, answer, card_state, channel, command, copy, host_state, octets, picture};
+use session::{Setup, answer, card_state, channel, command, copy, host_state, octets, picture, scaled};
 
 const KEY_LENGTHS: [usize; 3] = [16, 24, 32];
 const MODES: [Mode; 2] = [Mode::S8, Mode::S16];
@@ -73,6 +73,9 @@ fn every_mode_key_level_channel_form_and_length() {
                     let (mut host, mut card) = setup.open();
                     sessions += 1;
                     for form in [Form::Short, Form::Extended] {
+                        if form == Form::Extended && number != 0 && scaled(100) < 100 {
+                            continue;
+                        }
                         let most = level.max_command_data(mode, form);
                         let available = usize::try_from(form.max_le().get()).unwrap();
                         let most_back = level.max_response_data(mode, available);
@@ -98,7 +101,9 @@ fn every_mode_key_level_channel_form_and_length() {
         }
     }
     println!("{sessions} sessions, {exchanges} exchanges, {refused} messages refused for their length");
-    assert_eq!((sessions, exchanges, refused), (180, 1440, 720));
+    if scaled(100) >= 100 {
+        assert_eq!((sessions, exchanges, refused), (180, 1440, 720));
+    }
 }
 
 /// One octet too many in either direction is refused with nothing changed, and the session goes on.

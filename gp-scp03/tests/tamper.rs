@@ -12,7 +12,7 @@ use gp_scp03::{
 #[path = "support/session.rs"]
 mod session;
 
-use session::{AID, Setup, answer, card_state, command, copy, host_state, octets, picture};
+use session::{AID, Setup, answer, card_state, command, copy, host_state, octets, picture, scaled};
 
 /// Ten sessions: both modes, every level that protects, all key lengths, both codings of the class.
 fn ten_sessions() -> [Setup; 10] {
@@ -260,6 +260,14 @@ fn another_logical_channel_ends_the_session() {
     assert_eq!(refused, 6 * 4 * 19);
 }
 
+/// All 65536, and a sample where the number of cases is scaled down.
+fn status_words() -> Vec<u16> {
+    match scaled(100) {
+        100.. => (0..=u16::MAX).collect(),
+        _ => (0..=u16::MAX).step_by(97).chain([0x9000, 0x6282, 0x6310, 0x6A88]).collect(),
+    }
+}
+
 /// Every status word, with no data, with too little for an R-MAC, with the right R-MAC alone, with a wrong one.
 #[test]
 fn the_r_mac_table() {
@@ -275,7 +283,7 @@ fn the_r_mac_table() {
         host.wrap(&mut command(&mut buffer, setup.header(0xCA), Form::Short, &[1], None)).unwrap();
         let before = host_state(&mut host);
         let key = before.keys.r_mac();
-        for value in 0..=u16::MAX {
+        for value in status_words() {
             let status = StatusWord(value);
             let sw = value.to_be_bytes();
             let right = key.cmac(&[&before.chaining_value, &sw])[..mode.octets()].to_vec();
@@ -303,7 +311,9 @@ fn the_r_mac_table() {
         }
     }
     println!("authentic, refused, fatal: {count:?}");
-    assert_eq!(count, [3 * 513, 3 * (65_536 - 513), 3 * (65_536 * 3)]);
+    if status_words().len() == 65_536 {
+        assert_eq!(count, [3 * 513, 3 * (65_536 - 513), 3 * (65_536 * 3)]);
+    }
 }
 
 /// At a level without R-MAC nothing is authentic, whatever it looks like.
@@ -452,7 +462,7 @@ fn diversified_keys_bind_the_diversification_data() {
 fn every_other_answer_to_external_authenticate() {
     let setup = Setup::new(16, Mode::S8, SecurityLevel::CMac, 0);
     let (_, answer) = setup.challenged_card();
-    for value in 0..=u16::MAX {
+    for value in status_words() {
         for data in [&[][..], &[0]] {
             let (authenticating, _) = setup.authenticate(&answer);
             let result = authenticating.confirmed(Response { data, status: StatusWord(value) });

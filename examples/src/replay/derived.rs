@@ -58,9 +58,11 @@ impl KeySource for KeyEnc {
 
 pub(super) fn card_challenge(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), Fault> {
     let expected = vector.octets("challenge")?;
-    let mode = Mode::from_octets(expected.len()).ok_or_else(|| vector.fault("challenge", "is neither 8 nor 16 octets long"))?;
+    let mode = Mode::from_octets(expected.len())
+        .ok_or_else(|| vector.fault("challenge", "is neither 8 nor 16 octets long"))?;
     let sequence = SequenceCounter::new(vector.array("sequence_counter")?);
-    let challenge = Challenge::pseudo_random(&mut KeyEnc(vector.key("key_enc")?), mode, sequence, &vector.octets("aid")?);
+    let challenge =
+        Challenge::pseudo_random(&mut KeyEnc(vector.key("key_enc")?), mode, sequence, &vector.octets("aid")?);
     let challenge = challenge.map_err(|error| Fault::refused("challenge", error))?;
     checks.octets("challenge", challenge.octets(), &expected)
 }

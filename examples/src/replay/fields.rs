@@ -43,12 +43,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reads with `read` what is there; `problem` says what `read` did not find.
-    fn opt<T>(
-        &self,
-        name: &str,
-        problem: &str,
-        read: impl FnOnce(&'a Value) -> Option<T>,
-    ) -> Result<Option<T>, Fault> {
+    fn opt<T>(&self, name: &str, problem: &str, read: impl FnOnce(&'a Value) -> Option<T>) -> Result<Option<T>, Fault> {
         self.get(name).map(|value| read(value).ok_or_else(|| self.fault(name, problem))).transpose()
     }
 

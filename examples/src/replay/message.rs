@@ -21,7 +21,8 @@ fn state(vector: &Fields<'_>, channel: LogicalChannel, awaiting: bool) -> Result
     let keys = keys.map_err(|error| state.fault("s_enc", error.to_string()))?;
     let session_level = state.level()?;
     let r_mac_session = state.opt_number::<u8>("rmac_session")?.unwrap_or_default();
-    let level = raised(session_level, r_mac_session).ok_or_else(|| state.fault("rmac_session", "raises no such level"))?;
+    let level =
+        raised(session_level, r_mac_session).ok_or_else(|| state.fault("rmac_session", "raises no such level"))?;
     Ok(State {
         counter: state.number("counter")?,
         level,
@@ -108,7 +109,7 @@ pub(super) fn answer(card: &mut Responder, plain: &[u8]) -> Result<Vec<u8>, Faul
 pub(super) fn command(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), Fault> {
     let (plain, wire) = (vector.octets("plain_command")?, vector.octets("wrapped_command")?);
     let (plain, wire_command) = (parse("plain_command", &plain)?, parse("wrapped_command", &wire)?);
-    let channel = vector.opt_channel()?.unwrap_or(wire_command.header.cla.channel());
+    let channel = vector.opt_channel()?.unwrap_or(plain.header.cla.channel());
     let next = vector.opt_octets("next_mac_chaining_value")?;
 
     let mut host = SecureChannel::resume(state(vector, channel, false)?);
@@ -156,9 +157,7 @@ pub(super) fn negative(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), F
             match CommandBuf::parse(&mut message, length) {
                 // No command at all never reaches the session: a card answers 6700 and goes on.
                 Err(_) => (false, false),
-                Ok(mut command) => {
-                    (card.unwrap(&mut command).is_ok(), card.state() == ResponderState::Open)
-                }
+                Ok(mut command) => (card.unwrap(&mut command).is_ok(), card.state() == ResponderState::Open),
             }
         }
         "response" => {

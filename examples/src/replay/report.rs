@@ -107,7 +107,10 @@ pub fn text(files: &[FileReport], style: Style) -> String {
         one_file(&mut out, file, style);
     }
     let counts = Counts::of(files);
-    line(&mut out, format_args!("total: {} files, {}, {} comparisons", files.len(), style.counts(&counts), counts.checks));
+    line(
+        &mut out,
+        format_args!("total: {} files, {}, {} comparisons", files.len(), style.counts(&counts), counts.checks),
+    );
     for (reason, count) in &counts.reasons {
         line(&mut out, format_args!("  skipped {count}: {reason}"));
     }

@@ -12,7 +12,9 @@ pub(super) fn verify(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), Fau
         // The card of the script may have drawn a challenge that nobody can compute: it is in the recorded answer.
         let answer = card.process(&command, &recorded);
         let why = step.opt_text("why")?.unwrap_or_default();
-        checks.octets("response", &answer, &recorded).map_err(|fault| fault.within(format_args!("step {number} ({why})")))?;
+        checks
+            .octets("response", &answer, &recorded)
+            .map_err(|fault| fault.within(format_args!("step {number} ({why})")))?;
     }
     Ok(())
 }

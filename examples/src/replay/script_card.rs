@@ -101,12 +101,8 @@ impl ScriptCard {
         let (version, set) = set.ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let mut keys = set.keys.as_ref().ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let mode = implementation.mode();
-        let mut info = KeySetInfo {
-            diversification: self.diversification,
-            key_version: *version,
-            implementation,
-            sequence: None,
-        };
+        let mut info =
+            KeySetInfo { diversification: self.diversification, key_version: *version, implementation, sequence: None };
         let card_challenge = if implementation.has_pseudo_random_challenge() {
             // Stepped first; the session uses the new value and shows it.
             set.sequence = set.sequence.next().ok_or(StatusWord::CONDITIONS_OF_USE)?;

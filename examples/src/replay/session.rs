@@ -3,42 +3,18 @@
 //! A vector may begin with INITIALIZE UPDATE, or later: with EXTERNAL AUTHENTICATE, or with a chaining value and a counter.
 //! It may state static keys or session keys alone. Whatever it states is compared; what it leaves open is made up.
 
-use gp_apdu::{Command, CommandBuf, Header, LogicalChannel, Response, StatusWord, ins};
+use gp_apdu::{Class, Command, CommandBuf, Header, LogicalChannel, Response, StatusWord, ins};
 use gp_scp03::hazmat::{Constant, derive};
 use gp_scp03::{
-    Challenge, ChallengePolicy, Implementation, InitializeUpdateResponse, Initiator, Key, KeyId, KeySetInfo, Mode, Quirks, RMacSession,
-    Responder, SecureChannel, SecurityLevel, SequenceCounter, SessionKeys, State,
+    Challenge, ChallengePolicy, Implementation, InitializeUpdateResponse, Initiator, KeyId, KeySetInfo, Mode, Quirks,
+    Responder, SecurityLevel, SequenceCounter, SessionKeys,
 };
 
+use super::ends::{BARE_OK, Ends, OVERPADDED, Setting, check_command, duplicate};
 use super::fault::{Checks, Fault};
 use super::fields::Fields;
 use super::handshake::{Handshake, Opened, check_cryptograms, check_session_keys, static_keys};
-use super::message::{ROOM, answer, check_unprotected, parse, protect, raised, status, unprotect};
-
-/// The answer of a card whose real answer was not published.
-const BARE_OK: [u8; 2] = [0x90, 0x00];
-
-/// The name of the deviation that a receiver bears and a sender must not show: a block of padding too many. Answers that have
-/// it are taken by the host and not expected of the card.
-const OVERPADDED: &str = "overpadded_response";
-
-/// Both ends of an open session.
-struct Ends {
-    host: SecureChannel,
-    card: Responder,
-    channel: LogicalChannel,
-}
-
-/// What the whole session shares.
-struct Setting {
-    mode: Mode,
-    level: SecurityLevel,
-    channel: LogicalChannel,
-    implementation: Implementation,
-    quirks: Quirks,
-    /// P1 of a BEGIN R-MAC SESSION before the first exchange; 0 for none.
-    r_mac_session: u8,
-}
+use super::message::{ROOM, check_unprotected, parse, protect};
 
 pub(super) fn verify(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), Fault> {
     let mode = vector.mode()?;
@@ -53,10 +29,7 @@ pub(super) fn verify(vector: &Fields<'_>, checks: &mut Checks) -> Result<(), Fau
         mode,
         level: vector.level()?,
         channel: vector.opt_channel()?.unwrap_or(LogicalChannel::BASIC),
-        implementation: vector
-            .opt_implementation()?
-            .or(told.map(|told| told.info.implementation))
-            .unwrap_or(made_up),
+        implementation: vector.opt_implementation()?.or(told.map(|told| told.info.implementation)).unwrap_or(made_up),
         quirks: quirks(vector)?,
         r_mac_session: vector.opt_number("initial_rmac_session")?.unwrap_or_default(),
     };
@@ -89,17 +62,6 @@ fn read_answer(octets: &[u8]) -> Result<InitializeUpdateResponse<'_>, Fault> {
         return Err(Fault::differs_in(what, "9000", response.status.to_string()));
     }
     InitializeUpdateResponse::parse(response.data).map_err(|error| Fault::refused(what, error))
-}
-
-/// A command of ours with the Le of the recorded one, which no MAC covers.
-fn with_le_of(ours: &[u8], recorded: &[u8]) -> Option<Vec<u8>> {
-    let command = Command { le: Command::parse(recorded).ok()?.le, ..Command::parse(ours).ok()? };
-    let mut buffer = vec![0; ours.len() + ROOM];
-    Some(command.emit(&mut buffer).ok()?.to_vec())
-}
-
-fn check_command(checks: &mut Checks, what: &str, ours: Vec<u8>, recorded: &[u8]) -> Result<(), Fault> {
-    checks.octets(what, &with_le_of(&ours, recorded).unwrap_or(ours), recorded)
 }
 
 /// Begins with the static keys: the whole handshake is computed, and compared where the vector states it.
@@ -141,8 +103,7 @@ fn from_static_keys(
             diversification: vector.opt_array("kdd")?.or(told.map(|told| told.diversification)).unwrap_or_default(),
             key_version: key_version.unwrap_or(requested_version),
             implementation,
-            sequence: pseudo_random
-                .then(|| sequence.or(told.and_then(|told| told.sequence)).unwrap_or_default()),
+            sequence: pseudo_random.then(|| sequence.or(told.and_then(|told| told.sequence)).unwrap_or_default()),
         },
         host_challenge: vector.challenge("host_challenge", mode)?,
         card_challenge,
@@ -184,8 +145,7 @@ fn authenticated(
     let answer = exchange.opt_octets("response")?.unwrap_or(BARE_OK.into());
     let answer = checks.taken("external_authenticate.response", Response::parse(&answer))?;
     let host = checks.taken("external_authenticate.response", host.confirmed(answer))?;
-    let mut ends = Ends { host, card, channel: setting.channel };
-    ends.reposition(setting)?;
+    let mut ends = Ends::authenticated(setting, host, card)?;
     let state = ends.card_state()?;
     check_session_keys(vector, checks, &state.keys, "card")?;
     ends.card = Responder::resume(state);
@@ -246,7 +206,11 @@ fn from_session_keys(
     }
     let Some(exchange) = vector.opt_object("external_authenticate")? else { return resumed(vector, setting, keys) };
     let chaining_value = authentication_mac(checks, setting, keys, host_cryptogram, &exchange.octets("command")?)?;
-    checks.equal("external_authenticate.response", exchange.opt_octets("response")?.unwrap_or(BARE_OK.into()), BARE_OK.into())?;
+    checks.equal(
+        "external_authenticate.response",
+        exchange.opt_octets("response")?.unwrap_or(BARE_OK.into()),
+        BARE_OK.into(),
+    )?;
     Ends::resume(setting, keys, chaining_value, 0)
 }
 
@@ -262,7 +226,7 @@ fn authentication_mac(
     let what = "external_authenticate.command";
     let wire = parse(what, recorded)?;
     let cryptogram = cryptogram.as_deref().or(wire.data.get(..setting.mode.octets())).unwrap_or_default();
-    let class = gp_apdu::Class::GP.with_channel(setting.channel).unwrap_or(gp_apdu::Class::GP);
+    let class = Class::GP.with_channel(setting.channel).unwrap_or(Class::GP);
     let header = Header::new(class, ins::EXTERNAL_AUTHENTICATE, setting.level.octet(), 0);
     let plain = Command { header, data: cryptogram, ..wire };
     let mac_only = Setting { level: SecurityLevel::CMac, quirks: Quirks::NONE, r_mac_session: 0, ..*setting };
@@ -283,160 +247,4 @@ fn resumed(
 ) -> Result<Ends, Fault> {
     let chaining_value = vector.opt_array("initial_mac_chaining_value")?.unwrap_or_default();
     Ends::resume(setting, keys, chaining_value, vector.opt_number("initial_counter")?.unwrap_or_default())
-}
-
-/// The same keys once more, for the other end.
-fn duplicate(keys: &SessionKeys) -> Result<SessionKeys, Fault> {
-    let [enc, mac, r_mac] = [keys.enc(), keys.mac(), keys.r_mac()].map(Key::duplicate_secret);
-    SessionKeys::new(enc, mac, r_mac).map_err(|error| Fault::refused("session", error))
-}
-
-/// The level with the R-MAC session that runs before the first exchange.
-fn initial_level(setting: &Setting) -> Result<SecurityLevel, Fault> {
-    raised(setting.level, setting.r_mac_session)
-        .ok_or_else(|| Fault::ill_formed("initial_rmac_session", "raises no such level"))
-}
-
-impl Ends {
-    fn resume(
-        setting: &Setting,
-        keys: impl Fn() -> Result<SessionKeys, Fault>,
-        chaining_value: [u8; 16],
-        counter: u32,
-    ) -> Result<Self, Fault> {
-        let level = initial_level(setting)?;
-        let state = || {
-            Ok(State {
-                counter,
-                level,
-                implementation: setting.implementation,
-                channel: setting.channel,
-                quirks: setting.quirks,
-                ..State::new(keys()?, setting.mode, setting.level, chaining_value)
-            })
-        };
-        Ok(Self {
-            host: SecureChannel::resume(state()?),
-            card: Responder::resume(state()?),
-            channel: setting.channel,
-        })
-    }
-
-    /// Gives both ends the quirks of the vector and the R-MAC session it starts in.
-    fn reposition(&mut self, setting: &Setting) -> Result<(), Fault> {
-        let level = initial_level(setting)?;
-        self.host.set_quirks(setting.quirks);
-        let state = self.card_state()?;
-        self.card = Responder::resume(State { level, quirks: setting.quirks, ..state });
-        if level != setting.level {
-            let keys = self.host.session_keys().ok_or_else(closed)?;
-            let (chaining_value, counter) = self.host.chain().unwrap_or_default();
-            let mode = setting.mode;
-            let state = State::new(duplicate(keys)?, mode, setting.level, chaining_value);
-            let implementation = setting.implementation;
-            let (channel, quirks) = (setting.channel, setting.quirks);
-            self.host = SecureChannel::resume(State { counter, level, implementation, channel, quirks, ..state });
-        }
-        Ok(())
-    }
-
-    /// The card's session as data. The caller puts it back.
-    fn card_state(&mut self) -> Result<State, Fault> {
-        self.card.suspend().ok_or_else(closed)
-    }
-
-    /// One command and its answer.
-    fn exchange(&mut self, exchange: &Fields<'_>, overpadded: bool, checks: &mut Checks) -> Result<(), Fault> {
-        let wire_octets = exchange.octets("wrapped_command")?;
-        let wire = parse("wrapped_command", &wire_octets)?;
-        let wire_answer = exchange.opt_octets("wrapped_response")?;
-        let plain_answer = exchange.opt_octets("plain_response")?;
-        let overpadded = overpadded || exchange.texts("quirks")?.contains(&OVERPADDED);
-
-        // The card takes the command.
-        let level = self.host.level();
-        checks.equal("level of the card", self.card.level(), Some(level))?;
-        let mut octets = wire_octets.clone();
-        let mut received = checks.taken("wrapped_command", CommandBuf::parse(&mut octets, wire_octets.len()))?;
-        checks.taken("wrapped_command", self.card.unwrap(&mut received))?;
-        let received = received.as_command();
-
-        // The host makes the same one.
-        let plain_octets = exchange.opt_octets("plain_command")?;
-        let plain = plain_octets.as_deref().map(|octets| parse("plain_command", octets)).transpose()?;
-        if let Some(plain) = &plain {
-            check_unprotected(checks, &received, plain, self.channel)?;
-        }
-        let plain = plain.unwrap_or(received);
-        let succeeds = wire_answer.as_deref().and_then(status) == Some(StatusWord::OK);
-        let ours = match plain.header.ins {
-            ins::BEGIN_R_MAC_SESSION if succeeds && plain.header.cla.is_gp() => {
-                checks.taken("BEGIN R-MAC SESSION at the card", self.card.begin_r_mac(&received))?;
-                begin_r_mac(&mut self.host, &plain)?
-            }
-            ins::END_R_MAC_SESSION if succeeds && plain.header.cla.is_gp() => {
-                checks.taken("END R-MAC SESSION at the card", self.card.end_r_mac(&received))?;
-                let mut buffer = [0; ROOM];
-                let ours = checks.taken("END R-MAC SESSION at the host", self.host.end_r_mac(&mut buffer))?;
-                ours.to_vec()
-            }
-            _ => protect(&mut self.host, &plain, &wire)?,
-        };
-        check_command(checks, "wrapped_command", ours, &wire_octets)?;
-        let host_chain = self.host.chain().unwrap_or_default();
-        check_chain(exchange, checks, host_chain, "host")?;
-
-        // The host takes the answer; the card makes the same one. Where none was published, the card makes one up.
-        match wire_answer {
-            Some(wire_answer) => {
-                let ours = unprotect(&mut self.host, checks, level, &wire_answer)?;
-                checks.opt_octets("plain_response", &ours, plain_answer.as_deref())?;
-                let made = answer(&mut self.card, &ours)?;
-                if !overpadded {
-                    checks.octets("wrapped_response", &made, &wire_answer)?;
-                }
-            }
-            None => {
-                let plain_answer = plain_answer.unwrap_or(BARE_OK.into());
-                let made = answer(&mut self.card, &plain_answer)?;
-                let ours = unprotect(&mut self.host, checks, level, &made)?;
-                checks.octets("plain_response", &ours, &plain_answer)?;
-            }
-        }
-        let state = self.card_state()?;
-        let card_chain = (state.chaining_value, state.counter);
-        self.card = Responder::resume(state);
-        check_chain(exchange, checks, card_chain, "card")?;
-        checks.equal("level of the card afterwards", self.card.level(), Some(self.host.level()))
-    }
-}
-
-fn closed() -> Fault {
-    Fault::differs_in("session", "open", "closed")
-}
-
-/// `mac_chaining_value` and `counter`, the state after the command.
-fn check_chain(
-    exchange: &Fields<'_>,
-    checks: &mut Checks,
-    (chaining_value, counter): ([u8; 16], u32),
-    whose: &str,
-) -> Result<(), Fault> {
-    let stated = exchange.opt_octets("mac_chaining_value")?;
-    checks.opt_octets(&format!("mac_chaining_value of the {whose}"), &chaining_value, stated.as_deref())?;
-    match exchange.opt_number("counter")? {
-        Some(stated) => checks.equal(&format!("counter of the {whose}"), counter, stated),
-        None => Ok(()),
-    }
-}
-
-/// BEGIN R-MAC SESSION as the host makes it from P1 and the salt of the plain command.
-fn begin_r_mac(host: &mut SecureChannel, plain: &Command<'_>) -> Result<Vec<u8>, Fault> {
-    let what = "BEGIN R-MAC SESSION at the host";
-    let session = RMacSession::from_octet(plain.header.p1);
-    let session = session.ok_or_else(|| Fault::differs_in(what, "P1 10 or 30", format!("{:02X}", plain.header.p1)))?;
-    let salt = plain.data.get(1..).unwrap_or_default();
-    let mut buffer = vec![0; salt.len() + 2 * ROOM];
-    let ours = host.begin_r_mac(session, salt, &mut buffer).map_err(|error| Fault::refused(what, error))?;
-    Ok(ours.to_vec())
 }

@@ -187,7 +187,8 @@ fn every_prefix_and_every_changed_octet() {
             // Where it does not matter (times, attributes), the components are the same; they are never others.
             if let Ok(cap) = Cap::from_zip(&changed) {
                 let same = |component| cap.component(component) == whole.component(component);
-                let optional = |component: &ComponentTag| component.is_optional() && cap.component(*component).is_none();
+                let optional =
+                    |component: &ComponentTag| component.is_optional() && cap.component(*component).is_none();
                 let all = ComponentTag::LOAD_ORDER.into_iter();
                 assert!(all.filter(|component| !optional(component)).all(same), "octet {at}, bit {bit}");
             }

@@ -41,13 +41,13 @@ impl Channel {
         }
     }
 
-    /// STORE DATA goes to the security domain again, and its blocks count from 00 ([GPCS] 11.11.2).
+    /// STORE DATA goes to the security domain again, and its blocks count from 00 (GPCS 11.11.2).
     pub(crate) fn end_personalization(&mut self) {
         self.personalizing = None;
         self.store_block = 0;
     }
 
-    /// The end of the application session: selection, reset, closing ([GPCS] 6.4).
+    /// The end of the application session: selection, reset, closing (GPCS 6.4).
     pub(crate) fn end_session(&mut self) {
         self.responder.terminate();
         self.key_version = 0;

@@ -1,4 +1,4 @@
-//! GET DATA on the card ([GPCS] 11.3): what a security domain shows, without authentication.
+//! GET DATA on the card (GPCS 11.3): what a security domain shows, without authentication.
 
 use gp_apdu::{LogicalChannel, StatusWord, ins};
 use gp_tlv::{Tag, Writer, tags::card_data, tags::data};
@@ -77,7 +77,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             0x0067 if isd => written(self.write_capability(w), data::CARD_CAPABILITY),
             0x00C1 => {
-                // Only this mode of SCP03 has the counter ([GPCS] 11.3.2.1).
+                // Only this mode of SCP03 has the counter (GPCS 11.3.2.1).
                 let set = KeySet::find(self.memory.keys, domain, 0)
                     .filter(|_| profile.implementation.has_pseudo_random_challenge());
                 let slot = set.and_then(|set| self.memory.keys.get(set.counters())).ok_or(not_found)?;

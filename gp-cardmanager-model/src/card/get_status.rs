@@ -1,4 +1,4 @@
-//! GET STATUS on the card ([GPCS] 11.4): the registry as a security domain may see it, in pages.
+//! GET STATUS on the card (GPCS 11.4): the registry as a security domain may see it, in pages.
 
 use gp_apdu::{LogicalChannel, StatusWord};
 use gp_tlv::Writer;

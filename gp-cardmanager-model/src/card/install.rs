@@ -1,1 +1,666 @@
-//! Being written.
+//! INSTALL on the card (GPCS 9.3, 9.4, 11.5): for load, install, make selectable, extradition, registry update, and the combined process.
+//!
+//! Each form checks in the order of its list, the first failure wins, and nothing has changed then; what it does is one transaction.
+
+use gp_apdu::{LogicalChannel, StatusWord};
+
+use crate::aid::Aid;
+use crate::card::load::{Combined, Load, loaded};
+use crate::card::objects::{self, ObjectSlot};
+use crate::card::platform::{Apdu, AppHandle, Applets, Installation, Platform};
+use crate::card::registry::{
+    Acceptance, INSTALLED, Index, LOADED, Occupant, Registry, RegistryEntry, SELECTABLE, free_slot,
+};
+use crate::card::rights::{Management, RESTRICTIONS, serves};
+use crate::card::storage::Storage;
+use crate::card::token::{ReceiptDue, with_receipt};
+use crate::card::transaction::Change;
+use crate::card::{Answer, Card, handle};
+use crate::entry::ImplicitSelection;
+use crate::install::{
+    self, ErrorKind, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install, Parameters,
+    Restriction, SecurityDomainParameters,
+};
+use crate::lifecycle::Kind;
+use crate::privileges::Privileges;
+use crate::signature::{HashAlgorithm, Operation, TokenInput};
+
+/// The status word for a body that does not read.
+pub(super) fn body_status(error: install::Error) -> StatusWord {
+    match error.kind {
+        ErrorKind::Parameters | ErrorKind::BlockNumber => StatusWord::INCORRECT_P1_P2,
+        ErrorKind::CheckValue => StatusWord::SECURITY_STATUS,
+        ErrorKind::BufferFull => StatusWord::NOT_ENOUGH_MEMORY,
+        _ => StatusWord::WRONG_DATA,
+    }
+}
+
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
+    /// INSTALL, by its function.
+    pub(super) fn install(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
+        let header = apdu.header();
+        let function = Function::parse(header.p1, header.p2).map_err(body_status)?;
+        if function != Function::CombinedLast {
+            self.abort_load(channel);
+        }
+        if apdu.level().is_none() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        let data = Data::of(apdu)?;
+        let body = Install::parse(header.p1, header.p2, data.octets()).map_err(body_status)?;
+        let message = match body {
+            Install::Personalization(_) => TokenInput::new(header.p1, header.p2, &[]),
+            _ => TokenInput::of_install(header.p1, header.p2, data.octets()),
+        };
+        let message = message.map_err(body_status)?;
+        match body {
+            Install::Load(body) => self.for_load(channel, domain, &body, &message, false, apdu),
+            Install::CombinedFirst(body) => self.for_load(channel, domain, &body, &message, true, apdu),
+            Install::Install(body) => self.for_install(domain, &body, false, &message, apdu),
+            Install::InstallAndMakeSelectable(body) => self.for_install(domain, &body, true, &message, apdu),
+            Install::CombinedLast(body) => self.finish_combined(channel, domain, &body, &message, apdu),
+            Install::MakeSelectable(body) => self.make_selectable(domain, &body, &message, apdu),
+            Install::Extradition(body) => self.extradite(domain, &body, &message, apdu),
+            Install::RegistryUpdate(body) => self.update_registry(domain, &body, &message, apdu),
+            Install::Personalization(aid) => self.install_for_personalization(channel, domain, &aid, apdu),
+            #[allow(unreachable_patterns, reason = "the body type may grow")]
+            _ => Err(StatusWord::INCORRECT_P1_P2),
+        }
+    }
+
+    /// Is the AID the name of no load file and no application, not even of one that is coming in?
+    fn is_free(&self, aid: &Aid) -> bool {
+        !self.memory.registry.iter().any(|entry| {
+            !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid
+        })
+    }
+
+    /// A security domain that takes content from `performer`: it exists, serves, and agrees.
+    fn receiving_domain(&self, aid: &Aid, performer: Index) -> Result<Index, StatusWord> {
+        let registry = &*self.memory.registry;
+        let (index, entry) = registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        if !serves(index, entry) || !registry.accepts(index, performer, Acceptance::Incoming) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        Ok(index)
+    }
+
+    fn for_load(
+        &mut self,
+        channel: LogicalChannel,
+        domain: Index,
+        body: &ForLoad<'_>,
+        message: &TokenInput<'_>,
+        combined: bool,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let functions = if combined {
+            Restriction::LOAD.union(Restriction::INSTALL).union(Restriction::MAKE_SELECTABLE)
+        } else {
+            Restriction::LOAD
+        };
+        let management = self.manager(domain, apdu, functions)?;
+        if self.load.is_some() {
+            // One load at a time, of all channels.
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if !self.is_free(&body.load_file) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let target = match &body.security_domain {
+            Some(aid) => self.receiving_domain(aid, domain)?,
+            None => domain,
+        };
+        let function = if combined { Function::CombinedFirst } else { Function::Load };
+        let parameters = Parameters::parse_for(function, body.parameters).map_err(body_status)?;
+        if combined && !body.token.is_empty() {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if body.hash.is_empty() {
+            if !body.token.is_empty() || management == Management::Delegated {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        } else {
+            let algorithm = HashAlgorithm::from_len(body.hash.len()).ok_or(StatusWord::WRONG_DATA)?;
+            if !self.platform.hash_begin(algorithm) {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        }
+        let control = parameters.control;
+        let mut receipt = None;
+        if !combined {
+            self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
+            receipt = self.receipt_due(domain, management, control.as_ref())?;
+        }
+        let file = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        let mut load = Load::new(channel, domain, management, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
+        load.receipt = receipt;
+        if combined {
+            let [head, fields, ..] = first_two(message);
+            let mut joined = [0; 256];
+            let length = head.len().saturating_add(fields.len());
+            let room = joined.get_mut(..length).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+            room.iter_mut().zip(head.iter().chain(fields)).for_each(|(to, from)| *to = *from);
+            load.combined = Some(Combined::new(room).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?);
+        }
+        let mut entry = RegistryEntry {
+            occupant: Occupant::LoadFile,
+            pending: true,
+            aid: body.load_file,
+            state: LOADED,
+            domain: target,
+            ..RegistryEntry::FREE
+        };
+        set_provider(&mut entry, &parameters)?;
+        *self.memory.registry.get_mut(file.slot()).ok_or(StatusWord::UNKNOWN)? = entry;
+        self.load = Some(load);
+        apdu.respond(&[0x00])
+    }
+
+    fn for_install(
+        &mut self,
+        domain: Index,
+        body: &ForInstall<'_>,
+        selectable: bool,
+        message: &TokenInput<'_>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let functions =
+            if selectable { Restriction::INSTALL.union(Restriction::MAKE_SELECTABLE) } else { Restriction::INSTALL };
+        let management = self.manager(domain, apdu, functions)?;
+        let file = body.load_file.ok_or(StatusWord::WRONG_DATA)?;
+        let registry = &*self.memory.registry;
+        let (file, _) = registry
+            .find(&file)
+            .filter(|(_, entry)| entry.occupant == Occupant::LoadFile)
+            .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let function = if selectable { Function::InstallAndMakeSelectable } else { Function::Install };
+        let planned = self.plan(domain, body, function, file)?;
+        self.check_token(domain, management, body.token, &message.parts(), planned.parameters.control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, planned.parameters.control.as_ref())?;
+        self.create(&planned, |_, _| {}, receipt)?;
+        let registry = &*self.memory.registry;
+        let load_file = registry.entry(file).map(|entry| entry.aid).ok_or(StatusWord::UNKNOWN)?;
+        self.confirm(receipt, &Operation::Install { load_file, application: body.application }, apdu)
+    }
+
+    /// The last command of the combined process: load file, modules and application appear together.
+    fn finish_combined(
+        &mut self,
+        channel: LogicalChannel,
+        domain: Index,
+        body: &ForInstall<'_>,
+        message: &TokenInput<'_>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let load = self.load.take().filter(|load| load.channel == channel && load.domain == domain && load.is_complete());
+        let outcome = match load {
+            Some(load) => self.create_combined(&load, domain, body, message, apdu),
+            None => Err(StatusWord::CONDITIONS_OF_USE),
+        };
+        self.discard_pending();
+        let (operation, receipt) = outcome?;
+        self.confirm(receipt, &operation, apdu)
+    }
+
+    fn create_combined(
+        &mut self,
+        load: &Load,
+        domain: Index,
+        body: &ForInstall<'_>,
+        message: &TokenInput<'_>,
+        apdu: &Apdu<'_>,
+    ) -> Result<(Operation<'static>, Option<ReceiptDue>), StatusWord> {
+        let functions = Restriction::LOAD.union(Restriction::INSTALL).union(Restriction::MAKE_SELECTABLE);
+        let management = self.manager(domain, apdu, functions)?;
+        let file = load.file;
+        let entry = *self.memory.registry.get(file.slot()).ok_or(StatusWord::UNKNOWN)?;
+        if body.load_file.is_some_and(|aid| aid != entry.aid) {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let planned = self.plan(domain, body, Function::CombinedLast, file)?;
+        let control = planned.parameters.control;
+        let first = load.combined.as_ref().map_or(&[][..], Combined::fields);
+        let [head, fields, ..] = first_two(message);
+        self.check_token(domain, management, body.token, &[first, head, fields], control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        self.create(&planned, |registry, emit| loaded(registry, file, emit), receipt)?;
+        let owner = self.memory.registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
+        let operation =
+            Operation::Combined { load_file: entry.aid, application: body.application, security_domain: owner.aid };
+        Ok((operation, receipt))
+    }
+
+    /// Everything that an installation must satisfy, from the module on.
+    fn plan<'p>(
+        &self,
+        domain: Index,
+        body: &ForInstall<'p>,
+        function: Function,
+        file: Index,
+    ) -> Result<Planned<'p>, StatusWord> {
+        let registry = &*self.memory.registry;
+        let file_entry = registry.get(file.slot()).ok_or(StatusWord::UNKNOWN)?;
+        let module_aid = body.module.unwrap_or(body.application);
+        // Modules of a load file that is coming in count, too.
+        let module = (0_u16..).map(Index).zip(registry.iter()).find(|(_, entry)| {
+            entry.occupant == Occupant::Module && entry.file == Some(file) && entry.aid == module_aid
+        });
+        let (module, module_entry) = module.ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        if !self.is_free(&body.application) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if !registry.accepts(file_entry.domain, domain, Acceptance::Incoming) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let is_domain = module_entry.privileges.contains(Privileges::SECURITY_DOMAIN);
+        let kind = if is_domain { Kind::SecurityDomain } else { Kind::Application };
+        let privileges = Privileges::from_field_lenient(body.privileges, kind).ok_or(StatusWord::WRONG_DATA)?;
+        if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != is_domain {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let selectable = function.makes_selectable();
+        if !selectable && privileges.contains(Privileges::CARD_RESET) {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let parameters = Parameters::parse_for(function, body.parameters).map_err(body_status)?;
+        let own = parameters.application.unwrap_or_default();
+        let mut entry = RegistryEntry {
+            occupant: if is_domain { Occupant::Domain } else { Occupant::Application },
+            pending: true,
+            aid: body.application,
+            state: if selectable { SELECTABLE } else { INSTALLED },
+            privileges,
+            // A new security domain belongs to who installs it, an application to its file's domain (GPCS 9.3.3).
+            domain: if is_domain { domain } else { file_entry.domain },
+            file: Some(file),
+            module: Some(module),
+            ..RegistryEntry::FREE
+        };
+        if is_domain {
+            let parameters = SecurityDomainParameters::parse(own).map_err(body_status)?;
+            let first = |policy: Option<&[u8]>| policy.and_then(<[u8]>::first).copied();
+            let old = parameters.old_extradition.then_some(0xF0);
+            entry.accepts = [
+                first(parameters.extradition_to).or(old).unwrap_or(Acceptance::DEFAULT),
+                first(parameters.extradition_from).or(old).unwrap_or(Acceptance::DEFAULT),
+                parameters.deletion.unwrap_or(Acceptance::DEFAULT),
+            ];
+            entry.explicit = parameters.explicit_personalization;
+        }
+        set_provider(&mut entry, &parameters)?;
+        if let Some(implicit) = parameters.implicit_selection {
+            self.add_implicit(&mut entry, implicit, None)?;
+        }
+        self.check_unique(privileges, None)?;
+        let slot = free_slot(registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        Ok(Planned { slot, entry, parameters, own, load_file: file_entry.aid, module: module_aid })
+    }
+
+    /// Makes the planned application, with what else belongs to the transaction.
+    fn create(
+        &mut self,
+        planned: &Planned<'_>,
+        besides: impl Fn(&[RegistryEntry], &mut dyn FnMut(Change<'_>)),
+        receipt: Option<ReceiptDue>,
+    ) -> Result<(), StatusWord> {
+        let Planned { slot, entry, own, load_file, module, .. } = planned;
+        let app = AppHandle { index: *slot, instance: entry.aid };
+        let is_domain = entry.is_domain();
+        if !is_domain {
+            let installation =
+                Installation { load_file: *load_file, module: *module, privileges: entry.privileges, parameters: own };
+            self.applets.install(app, &installation)?;
+        }
+        let committed = self.commit(|memory, emit| {
+            besides(memory.registry, emit);
+            pass_on(memory.registry, entry.privileges, *slot, emit);
+            emit(Change::Entry(*slot, entry));
+            with_receipt(receipt.as_ref(), emit);
+        });
+        if committed.is_err() && !is_domain {
+            self.applets.delete(app);
+        }
+        committed
+    }
+
+    fn make_selectable(
+        &mut self,
+        domain: Index,
+        body: &ForMakeSelectable<'_>,
+        message: &TokenInput<'_>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let management = self.manager(domain, apdu, Restriction::MAKE_SELECTABLE)?;
+        let registry = &*self.memory.registry;
+        let (index, entry) = registry
+            .find(&body.application)
+            .filter(|(_, entry)| entry.is_application())
+            .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let mut entry = *entry;
+        if index == Index::ISD || entry.state != INSTALLED {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if !registry.accepts(entry.domain, domain, Acceptance::Incoming) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let parameters = Parameters::parse_for(Function::MakeSelectable, body.parameters).map_err(body_status)?;
+        let control = parameters.control;
+        self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        // Of the privileges only Card Reset has a meaning here.
+        let asked = Privileges::from_field_lenient(body.privileges, Kind::Application).unwrap_or_default();
+        let mut gained = Privileges::NONE;
+        if asked.contains(Privileges::CARD_RESET) {
+            self.check_unique(Privileges::CARD_RESET, Some(index))?;
+            gained = Privileges::CARD_RESET;
+            entry.privileges = entry.privileges.with(gained);
+        }
+        if let Some(implicit) = parameters.implicit_selection {
+            self.add_implicit(&mut entry, implicit, Some(index))?;
+        }
+        if entry.provider_length == 0 {
+            set_provider(&mut entry, &parameters)?;
+        }
+        entry.state = SELECTABLE;
+        self.commit(|memory, emit| {
+            pass_on(memory.registry, gained, index, emit);
+            emit(Change::Entry(index, &entry));
+            with_receipt(receipt.as_ref(), emit);
+        })?;
+        let registry = &*self.memory.registry;
+        let file = entry.file.and_then(|file| registry.entry(file)).map_or(entry.aid, |file| file.aid);
+        self.confirm(receipt, &Operation::Install { load_file: file, application: entry.aid }, apdu)
+    }
+
+    fn extradite(
+        &mut self,
+        domain: Index,
+        body: &ForExtradition<'_>,
+        message: &TokenInput<'_>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let management = self.manager(domain, apdu, Restriction::EXTRADITION)?;
+        let (index, target) = self.extradition(domain, &body.object, &body.security_domain)?;
+        let registry = &*self.memory.registry;
+        let (from, to) = (registry.entry(index).map(|entry| entry.domain), registry.entry(target));
+        let takes_daps = to.is_some_and(|to| to.privileges.contains(Privileges::DAP_VERIFICATION));
+        let is_file = registry.entry(index).is_some_and(|entry| entry.occupant == Occupant::LoadFile);
+        if is_file && takes_daps {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let from = from.and_then(|from| registry.entry(from)).map(|from| from.aid).ok_or(StatusWord::UNKNOWN)?;
+        let parameters = Parameters::parse_for(Function::Extradition, body.parameters).map_err(body_status)?;
+        let control = parameters.control;
+        self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        self.commit(|memory, emit| {
+            emit(Change::Domain(index, target));
+            // Modules go with their file.
+            for (module, entry) in memory.registry.entries() {
+                if entry.occupant == Occupant::Module && entry.file == Some(index) {
+                    emit(Change::Domain(module, target));
+                }
+            }
+            with_receipt(receipt.as_ref(), emit);
+        })?;
+        let operation = Operation::Extradition { from, object: body.object, to: body.security_domain };
+        self.confirm(receipt, &operation, apdu)
+    }
+
+    /// May the object go to another security domain? Answers both places.
+    fn extradition(&self, domain: Index, object: &Aid, to: &Aid) -> Result<(Index, Index), StatusWord> {
+        let registry = &*self.memory.registry;
+        let (index, entry) = registry.find(object).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let (target, target_entry) = registry.find(to).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        // By the present domain only; the ISD itself stays.
+        if index == Index::ISD || entry.domain != domain || (entry.is_domain() && entry.is_locked()) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        if !serves(target, target_entry) || !registry.accepts(target, domain, Acceptance::Incoming) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        // A domain may go to itself, and become a root, but not below itself.
+        if entry.is_domain() && target != index && registry.is_below(target, index) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        Ok((index, target))
+    }
+
+    fn update_registry(
+        &mut self,
+        domain: Index,
+        body: &ForRegistryUpdate<'_>,
+        message: &TokenInput<'_>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let management = self.manager(domain, apdu, Restriction::REGISTRY_UPDATE)?;
+        let parameters = Parameters::parse_for(Function::RegistryUpdate, body.parameters).map_err(body_status)?;
+        let control = parameters.control;
+        let mut from = None;
+        let update = match &body.application {
+            None => self.restriction(domain, body, &parameters)?,
+            Some(aid) => {
+                let (update, was) = self.application_update(domain, aid, body, &parameters)?;
+                from = was;
+                update
+            }
+        };
+        self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        self.commit(|memory, emit| {
+            match &update {
+                Update::Entry { index, entry, gained } => {
+                    pass_on(memory.registry, *gained, *index, emit);
+                    give_back(memory.registry, *index, entry.privileges, emit);
+                    emit(Change::Entry(*index, entry));
+                }
+                Update::Restrict(index, restrict) => emit(Change::Restrict(*index, *restrict)),
+                Update::RestrictOpen(slot, object) => emit(Change::Object(*slot, object)),
+            }
+            with_receipt(receipt.as_ref(), emit);
+        })?;
+        let operation = Operation::RegistryUpdate {
+            from,
+            application: body.application,
+            to: body.security_domain.filter(|_| from.is_some()),
+            privileges: body.privileges,
+            parameters: body.parameters,
+        };
+        self.confirm(receipt, &operation, apdu)
+    }
+
+    /// Registry update without application: functions are disabled for one security domain or, for ever, for all.
+    fn restriction(&self, domain: Index, body: &ForRegistryUpdate<'_>, parameters: &Parameters<'_>) -> Result<Update, StatusWord> {
+        let registry = &*self.memory.registry;
+        let restriction = parameters.restriction.filter(|_| body.privileges.is_empty()).ok_or(StatusWord::WRONG_DATA)?;
+        match &body.security_domain {
+            Some(aid) => {
+                let (index, entry) = registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+                if !entry.is_domain() || !registry.is_below(index, domain) {
+                    return Err(StatusWord::CONDITIONS_OF_USE);
+                }
+                Ok(Update::Restrict(index, entry.restrict | restriction.octet()))
+            }
+            None => {
+                let entry = registry.entry(domain).ok_or(StatusWord::UNKNOWN)?;
+                if !entry.privileges.contains(Privileges::GLOBAL_LOCK) {
+                    return Err(StatusWord::SECURITY_STATUS);
+                }
+                let slots = &*self.memory.objects;
+                let kept = slots.iter().position(|slot| slot.owner == Some(Index::OPEN) && slot.tag == RESTRICTIONS);
+                let slot = kept.or_else(|| slots.iter().position(|slot| slot.owner.is_none()));
+                let slot = slot.ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+                let mut before = [0; 1];
+                let before = objects::copy(slots, Index::OPEN, RESTRICTIONS, &mut before).and_then(|value| value.first().copied());
+                let mut object =
+                    ObjectSlot { owner: Some(Index::OPEN), tag: RESTRICTIONS, length: 1, ..ObjectSlot::FREE };
+                if let Some(octet) = object.octets.first_mut() {
+                    *octet = before.unwrap_or(0) | restriction.octet();
+                }
+                Ok(Update::RestrictOpen(slot, object))
+            }
+        }
+    }
+
+    /// Registry update of an application: its privileges as a whole, implicit selection added, another security domain.
+    fn application_update(
+        &self,
+        domain: Index,
+        aid: &Aid,
+        body: &ForRegistryUpdate<'_>,
+        parameters: &Parameters<'_>,
+    ) -> Result<(Update, Option<Aid>), StatusWord> {
+        let registry = &*self.memory.registry;
+        let (index, entry) = registry
+            .find(aid)
+            .filter(|(_, entry)| entry.is_application())
+            .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let mut updated = *entry;
+        if !registry.accepts(entry.domain, domain, Acceptance::Incoming) || parameters.restriction.is_some() {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let mut gained = Privileges::NONE;
+        if !body.privileges.is_empty() {
+            let kind = entry.kind(index).ok_or(StatusWord::UNKNOWN)?;
+            let privileges = Privileges::from_field_lenient(body.privileges, kind).ok_or(StatusWord::WRONG_DATA)?;
+            if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != entry.is_domain() {
+                return Err(StatusWord::WRONG_DATA);
+            }
+            gained = privileges.without(entry.privileges);
+            self.check_unique(gained, Some(index))?;
+            updated.privileges = privileges;
+        }
+        if let Some(implicit) = parameters.implicit_selection {
+            self.add_implicit(&mut updated, implicit, Some(index))?;
+        }
+        let mut from = None;
+        if let Some(to) = &body.security_domain {
+            let (_, target) = self.extradition(domain, aid, to)?;
+            from = registry.entry(entry.domain).map(|owner| owner.aid);
+            updated.domain = target;
+        }
+        Ok((Update::Entry { index, entry: updated, gained }, from))
+    }
+
+    /// Card Reset and Final Application have one holder each: another may get them only from the ISD (GPCS 6.6.2).
+    fn check_unique(&self, wanted: Privileges, for_entry: Option<Index>) -> Result<(), StatusWord> {
+        for privilege in [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION] {
+            let holder = self.memory.registry.holder(privilege);
+            let free = holder.is_none_or(|holder| holder == Index::ISD || Some(holder) == for_entry);
+            if wanted.contains(privilege) && !free {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds implicit selection; a slot of interface and channel has one holder beside the ISD.
+    fn add_implicit(
+        &self,
+        entry: &mut RegistryEntry,
+        added: install::ImplicitSelection,
+        for_entry: Option<Index>,
+    ) -> Result<(), StatusWord> {
+        for (index, other) in self.memory.registry.entries() {
+            let held = other.implicit.iter().filter_map(|octet| install::ImplicitSelection::from_octet(octet.0));
+            let held = held.fold(install::ImplicitSelection::EMPTY, install::ImplicitSelection::union);
+            if Some(index) != for_entry && index != Index::ISD && held.overlaps(added) {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
+        }
+        let before = entry.implicit;
+        let held = before.iter().filter_map(|octet| install::ImplicitSelection::from_octet(octet.0));
+        let all = held.fold(added, install::ImplicitSelection::union);
+        entry.implicit = [ImplicitSelection(0); 4];
+        let mut places = entry.implicit.iter_mut();
+        for octet in all.octets() {
+            *places.next().ok_or(StatusWord::NOT_ENOUGH_MEMORY)? = ImplicitSelection(octet);
+        }
+        Ok(())
+    }
+}
+
+/// An installation that satisfies everything.
+struct Planned<'p> {
+    slot: Index,
+    entry: RegistryEntry,
+    parameters: Parameters<'p>,
+    /// The value of `C9`.
+    own: &'p [u8],
+    load_file: Aid,
+    module: Aid,
+}
+
+/// What a registry update does.
+enum Update {
+    Entry { index: Index, entry: RegistryEntry, gained: Privileges },
+    Restrict(Index, u8),
+    RestrictOpen(usize, ObjectSlot),
+}
+
+/// A privilege of one holder leaves the ISD when another gets it.
+fn pass_on(registry: &[RegistryEntry], gained: Privileges, to: Index, emit: &mut dyn FnMut(Change<'_>)) {
+    let Some(isd) = registry.entry(Index::ISD).filter(|_| to != Index::ISD) else { return };
+    let mut left = isd.privileges;
+    for privilege in [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION] {
+        if gained.contains(privilege) {
+            left = left.without(privilege);
+        }
+    }
+    if left != isd.privileges {
+        emit(Change::Privileges(Index::ISD, left));
+    }
+}
+
+/// What an entry no longer holds of such privileges returns to the ISD.
+pub(super) fn give_back(registry: &[RegistryEntry], from: Index, kept: Privileges, emit: &mut dyn FnMut(Change<'_>)) {
+    let (Some(entry), Some(isd)) = (registry.entry(from), registry.entry(Index::ISD)) else { return };
+    if from == Index::ISD {
+        return;
+    }
+    let mut held = isd.privileges;
+    for privilege in [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION] {
+        if entry.privileges.contains(privilege) && !kept.contains(privilege) {
+            held = held.with(privilege);
+        }
+    }
+    if held != isd.privileges {
+        emit(Change::Privileges(Index::ISD, held));
+    }
+}
+
+/// Keeps `5F20` of the control reference.
+fn set_provider(entry: &mut RegistryEntry, parameters: &Parameters<'_>) -> Result<(), StatusWord> {
+    let Some(provider) = parameters.control.and_then(|control| control.application_provider) else { return Ok(()) };
+    entry.provider.get_mut(..provider.len()).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?.copy_from_slice(provider);
+    entry.provider_length = u8::try_from(provider.len()).map_err(|_| StatusWord::WRONG_DATA)?;
+    Ok(())
+}
+
+/// The two parts of a message that is not combined.
+fn first_two<'t>(message: &'t TokenInput<'_>) -> [&'t [u8]; 2] {
+    let [_, _, head, fields] = message.parts();
+    [head, fields]
+}
+
+/// The command's data, held while the answer may be written over its place.
+struct Data {
+    octets: [u8; Self::MAX],
+    length: usize,
+}
+
+impl Data {
+    /// The longest INSTALL body that this card takes, in octets.
+    const MAX: usize = 512;
+
+    fn of(apdu: &Apdu<'_>) -> Result<Self, StatusWord> {
+        let mut data = Self { octets: [0; Self::MAX], length: apdu.data().len() };
+        data.octets.get_mut(..data.length).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?.copy_from_slice(apdu.data());
+        Ok(data)
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
+}

@@ -24,7 +24,7 @@ pub struct KeySlot {
     pub(crate) component: u8,
     /// Which 32 octets of the component, from 0.
     pub(crate) part: u8,
-    /// Key type of the component ([GPCS] table 11-16): `88` AES.
+    /// Key type of the component (GPCS table 11-16): `88` AES.
     pub(crate) kind: u8,
     /// Key usage qualifier.
     pub(crate) usage: u16,
@@ -99,7 +99,7 @@ impl fmt::Debug for KeySlot {
     }
 }
 
-/// Key type AES ([GPCS] table 11-16).
+/// Key type AES (GPCS table 11-16).
 pub(crate) const AES: u8 = 0x88;
 
 /// The slot of a key's first component.
@@ -128,7 +128,7 @@ pub(crate) struct KeySet {
 }
 
 impl KeySet {
-    /// The set with this version number; 00 is the domain's first that is complete ([GPCS] D.4.1.3).
+    /// The set with this version number; 00 is the domain's first that is complete (GPCS D.4.1.3).
     pub(crate) fn find(keys: &[KeySlot], owner: Index, version: u8) -> Option<Self> {
         if version != 0 {
             return Self::with_version(keys, owner, version);

@@ -1,1 +1,539 @@
-//! Being written.
+//! LOAD on the card (GPCS 9.3, 11.6): a load file comes in blocks and becomes content in one step, or leaves no trace.
+//!
+//! While it comes, its entry and those of its modules wait in the registry as pending: nobody sees them, nothing of them
+//! is written. The last block verifies and commits, or in the combined process leaves that to INSTALL.
+
+use gp_apdu::{LogicalChannel, StatusWord};
+use gp_scp03::Key;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroize;
+
+use crate::aid::Aid;
+use crate::card::install::body_status;
+use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::registry::{Index, LOADED, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
+use crate::card::rights::Management;
+use crate::card::storage::Storage;
+use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, with_receipt};
+use crate::card::transaction::Change;
+use crate::card::{Answer, Card, keys};
+use crate::load_file::{BlockCounter, Event, LoadBlock, LoadFileParser};
+use crate::privileges::Privileges;
+use crate::signature::Operation;
+
+/// Security domains whose DAP one load file can carry.
+const MAX_DAPS: usize = 4;
+
+/// Customary version of the key that ciphers load files.
+const CIPHER_KEY: u8 = 0x75;
+
+/// A load in progress.
+#[derive(Debug)]
+pub(super) struct Load {
+    pub(super) channel: LogicalChannel,
+    /// Who performs it.
+    pub(super) domain: Index,
+    pub(super) management: Management,
+    /// The pending entry of the load file.
+    pub(super) file: Index,
+    pub(super) receipt: Option<ReceiptDue>,
+    /// Part of the combined process: INSTALL finishes it.
+    pub(super) combined: Option<Combined>,
+    hash: [u8; 64],
+    hash_length: usize,
+    parser: LoadFileParser,
+    blocks: BlockCounter,
+    scanner: Scanner,
+    daps: [Option<Index>; MAX_DAPS],
+    /// Whose signature is coming in, and how much of it has come into the memory of the chain.
+    signing: Option<(Index, usize)>,
+    cipher: Option<Cipher>,
+    icv: [u8; 16],
+    /// All has come and was verified.
+    complete: bool,
+}
+
+/// What the combined process keeps of its first command until the last one brings the token for both.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Combined {
+    fields: [u8; MAX_FIELDS],
+    length: usize,
+}
+
+/// The most octets of the first command that a combined token can sign.
+const MAX_FIELDS: usize = 160;
+
+impl Combined {
+    pub(super) fn new(fields: &[u8]) -> Option<Self> {
+        let mut combined = Self { fields: [0; MAX_FIELDS], length: fields.len() };
+        combined.fields.get_mut(..fields.len())?.copy_from_slice(fields);
+        Some(combined)
+    }
+
+    pub(super) fn fields(&self) -> &[u8] {
+        self.fields.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Load {
+    pub(super) fn new(channel: LogicalChannel, domain: Index, management: Management, file: Index, hash: &[u8]) -> Option<Self> {
+        let mut load = Self {
+            channel,
+            domain,
+            management,
+            file,
+            receipt: None,
+            combined: None,
+            hash: [0; 64],
+            hash_length: hash.len(),
+            parser: LoadFileParser::new(),
+            blocks: BlockCounter::new(),
+            scanner: Scanner::new(),
+            daps: [None; MAX_DAPS],
+            signing: None,
+            cipher: None,
+            icv: [0; 16],
+            complete: false,
+        };
+        load.hash.get_mut(..hash.len())?.copy_from_slice(hash);
+        Some(load)
+    }
+
+    pub(super) const fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    fn hash(&self) -> &[u8] {
+        self.hash.get(..self.hash_length).unwrap_or_default()
+    }
+}
+
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
+    /// LOAD. Any failure ends the load without trace.
+    pub(super) fn load(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
+        if apdu.level().is_none() {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        let Some(mut load) = self.load.take() else { return Err(StatusWord::CONDITIONS_OF_USE) };
+        if load.channel != channel || load.domain != domain || load.complete {
+            if load.channel == channel {
+                self.discard_pending();
+            } else {
+                self.load = Some(load);
+            }
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let outcome = self.take_block(&mut load, apdu);
+        match outcome {
+            Ok(false) => {
+                self.load = Some(load);
+                apdu.respond(&[0x00])
+            }
+            Ok(true) if load.combined.is_some() => {
+                load.complete = true;
+                self.load = Some(load);
+                apdu.respond(&[0x00])
+            }
+            Ok(true) => {
+                let (file, receipt) = (load.file, load.receipt);
+                let committed = self.commit(|memory, emit| {
+                    loaded(memory.registry, file, emit);
+                    with_receipt(receipt.as_ref(), emit);
+                });
+                self.discard_pending();
+                committed?;
+                let registry = &*self.memory.registry;
+                let entry = registry.entry(file).ok_or(StatusWord::UNKNOWN)?;
+                let owner = registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
+                let operation = Operation::Load { load_file: entry.aid, security_domain: owner.aid };
+                self.confirm(receipt, &operation, apdu)
+            }
+            Err(refusal) => {
+                self.discard_pending();
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Ends a load on this channel, if there is one: another command came, or the session is over.
+    pub(super) fn abort_load(&mut self, channel: LogicalChannel) {
+        if self.load.as_ref().is_some_and(|load| load.channel == channel) {
+            self.load = None;
+            self.discard_pending();
+        }
+    }
+
+    /// Takes one block; `true` when it was the last and everything holds.
+    fn take_block(&mut self, load: &mut Load, apdu: &Apdu<'_>) -> Result<bool, StatusWord> {
+        let header = apdu.header();
+        let block = LoadBlock::parse(header.p1, header.p2).map_err(body_status)?;
+        load.blocks.accept(block.number).map_err(|_| StatusWord::INCORRECT_P1_P2)?;
+        let mut input = apdu.data();
+        while let Some(event) = load.parser.next(&mut input).map_err(body_status)? {
+            match event {
+                Event::Dap(aid) => self.begin_dap(load, &aid)?,
+                Event::Signature { octets, remaining } => self.take_signature(load, octets, remaining)?,
+                Event::Icv(icv) => {
+                    load.icv.iter_mut().zip(icv.as_bytes()).for_each(|(to, from)| *to = *from);
+                }
+                Event::BlockStart { ciphered, .. } => self.begin_block(load, ciphered)?,
+                Event::Block { octets, remaining } => self.take_octets(load, octets, remaining == 0)?,
+                #[allow(unreachable_patterns, reason = "the event type may grow")]
+                _ => return Err(StatusWord::WRONG_DATA),
+            }
+        }
+        if !block.last {
+            return Ok(false);
+        }
+        load.parser.finish().map_err(body_status)?;
+        load.scanner.finish().map_err(|()| StatusWord::WRONG_DATA)?;
+        self.check_daps(load)?;
+        if load.hash_length > 0 {
+            let mut hash = [0; 64];
+            let hash = hash.get_mut(..load.hash_length).ok_or(StatusWord::UNKNOWN)?;
+            self.platform.hash_finish(hash);
+            if !bool::from((*hash).ct_eq(load.hash())) {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        }
+        Ok(true)
+    }
+
+    /// A DAP block names a security domain that verifies: it must exist, hold the privilege, and not be locked.
+    fn begin_dap(&mut self, load: &mut Load, aid: &Aid) -> Result<(), StatusWord> {
+        let registry = &*self.memory.registry;
+        let found = registry.find(aid).filter(|(index, entry)| {
+            let personalized = *index == Index::ISD || entry.state == PERSONALIZED;
+            entry.is_domain() && personalized && entry.privileges.contains(Privileges::DAP_VERIFICATION)
+        });
+        let (index, _) = found.ok_or(StatusWord::WRONG_DATA)?;
+        if load.hash_length == 0 {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        load.signing = Some((index, 0));
+        Ok(())
+    }
+
+    /// The signature over the hash that INSTALL gave is collected in the memory of the chain, which rests meanwhile.
+    fn take_signature(&mut self, load: &mut Load, octets: &[u8], remaining: u32) -> Result<(), StatusWord> {
+        let (index, taken) = load.signing.ok_or(StatusWord::WRONG_DATA)?;
+        let end = taken.saturating_add(octets.len());
+        self.memory.chain.get_mut(taken..end).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?.copy_from_slice(octets);
+        load.signing = Some((index, end));
+        if remaining > 0 {
+            return Ok(());
+        }
+        let memory = core::mem::take(&mut self.memory.chain);
+        let signature = memory.get(..end).unwrap_or_default();
+        let good = self.verify_signature(index, DAP_KEY, DAP_USAGE, &[load.hash()], signature);
+        self.memory.chain = memory;
+        if !good {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        load.signing = None;
+        let place = load.daps.iter_mut().find(|place| place.is_none_or(|verified| verified == index));
+        *place.ok_or(StatusWord::NOT_ENOUGH_MEMORY)? = Some(index);
+        Ok(())
+    }
+
+    /// Every personalised security domain with Mandated DAP, and the target with DAP Verification, must have verified.
+    fn check_daps(&self, load: &Load) -> Result<(), StatusWord> {
+        let target = self.memory.registry.get(load.file.slot()).map_or(Index::ISD, |entry| entry.domain);
+        let demanding = self.memory.registry.entries().filter(|(index, entry)| {
+            let personalized = *index == Index::ISD || entry.state == PERSONALIZED;
+            let mandated = entry.privileges.contains(Privileges::MANDATED_DAP_VERIFICATION) && personalized;
+            entry.is_domain() && (mandated || (*index == target && entry.privileges.contains(Privileges::DAP_VERIFICATION)))
+        });
+        for (index, _) in demanding {
+            if !load.daps.contains(&Some(index)) {
+                return Err(StatusWord::SECURITY_STATUS);
+            }
+        }
+        Ok(())
+    }
+
+    /// The data block begins, in the form that the target's privileges demand.
+    fn begin_block(&mut self, load: &mut Load, ciphered: bool) -> Result<(), StatusWord> {
+        let target = self.memory.registry.get(load.file.slot()).map_or(Index::ISD, |entry| entry.domain);
+        let entry = self.memory.registry.entry(target).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        if entry.privileges.contains(Privileges::CIPHERED_LOAD_FILE_DATA_BLOCK) != ciphered {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        if ciphered {
+            if load.hash_length == 0 {
+                return Err(StatusWord::WRONG_DATA);
+            }
+            let slot = keys::find(self.memory.keys, target, CIPHER_KEY, 1).and_then(|slot| self.memory.keys.get(slot));
+            let slot = slot.filter(|slot| slot.kind == keys::AES).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let key = Key::new(slot.value()).map_err(|_| StatusWord::CONDITIONS_OF_USE)?;
+            load.cipher = Some(Cipher { key, previous: load.icv, block: [0; 16], filled: 0, held: None });
+        }
+        Ok(())
+    }
+
+    /// Octets of the data block, as they come: deciphered, hashed, looked through for modules.
+    fn take_octets(&mut self, load: &mut Load, octets: &[u8], last: bool) -> Result<(), StatusWord> {
+        let Some(mut cipher) = load.cipher.take() else { return self.take_clear(load, octets) };
+        for octet in octets {
+            if let Some(clear) = cipher.push(*octet) {
+                self.take_clear(load, &clear)?;
+            }
+        }
+        if last {
+            let (clear, length) = cipher.finish().ok_or(StatusWord::WRONG_DATA)?;
+            return self.take_clear(load, clear.get(..length).unwrap_or_default());
+        }
+        load.cipher = Some(cipher);
+        Ok(())
+    }
+
+    fn take_clear(&mut self, load: &mut Load, octets: &[u8]) -> Result<(), StatusWord> {
+        if load.hash_length > 0 {
+            self.platform.hash_update(octets);
+        }
+        for octet in octets {
+            match load.scanner.push(*octet) {
+                None => {}
+                Some(Found::File { aid, version }) => {
+                    let entry = self.memory.registry.get_mut(load.file.slot()).ok_or(StatusWord::UNKNOWN)?;
+                    if entry.aid != aid {
+                        return Err(StatusWord::WRONG_DATA);
+                    }
+                    entry.version = version;
+                }
+                Some(Found::Module(aid)) => self.add_module(load.file, aid)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A module of the load file that is coming in.
+    fn add_module(&mut self, file: Index, aid: Aid) -> Result<(), StatusWord> {
+        let known = self.memory.registry.iter().any(|entry| {
+            entry.occupant == Occupant::Module && entry.file == Some(file) && entry.aid == aid
+        });
+        if known {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let slot = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        let domain = self.memory.registry.get(file.slot()).map_or(Index::ISD, |entry| entry.domain);
+        *self.memory.registry.get_mut(slot.slot()).ok_or(StatusWord::UNKNOWN)? = RegistryEntry {
+            occupant: Occupant::Module,
+            pending: true,
+            aid,
+            state: LOADED,
+            domain,
+            file: Some(file),
+            ..RegistryEntry::FREE
+        };
+        Ok(())
+    }
+}
+
+/// The pending entries of a load file and its modules, to be written.
+pub(super) fn loaded(registry: &[RegistryEntry], file: Index, emit: &mut dyn FnMut(Change<'_>)) {
+    for (index, entry) in (0_u16..).map(Index).zip(registry) {
+        if entry.pending && (index == file || entry.file == Some(file)) && entry.occupant != Occupant::Free {
+            emit(Change::Entry(index, entry));
+        }
+    }
+}
+
+/// Deciphers a load file data block as it comes; the last block waits until its padding can be taken off.
+#[derive(Debug)]
+struct Cipher {
+    key: Key,
+    previous: [u8; 16],
+    block: [u8; 16],
+    filled: usize,
+    held: Option<[u8; 16]>,
+}
+
+impl Cipher {
+    /// Takes an octet; gives a clear block when another one stands behind it.
+    fn push(&mut self, octet: u8) -> Option<[u8; 16]> {
+        if let Some(place) = self.block.get_mut(self.filled) {
+            *place = octet;
+        }
+        self.filled = self.filled.saturating_add(1);
+        if self.filled < 16 {
+            return None;
+        }
+        self.filled = 0;
+        let mut clear = self.block;
+        // Whole blocks always decrypt.
+        let _ = self.key.decrypt_sensitive(&mut clear);
+        clear.iter_mut().zip(self.previous).for_each(|(to, previous)| *to ^= previous);
+        self.previous = self.block;
+        self.held.replace(clear)
+    }
+
+    /// The last clear block without its padding.
+    fn finish(&mut self) -> Option<([u8; 16], usize)> {
+        let last = self.held.take().filter(|_| self.filled == 0)?;
+        let end = last.iter().rposition(|octet| *octet != 0)?;
+        last.get(end).filter(|octet| **octet == 0x80).map(|_| (last, end))
+    }
+}
+
+impl Drop for Cipher {
+    fn drop(&mut self) {
+        self.held.zeroize();
+    }
+}
+
+/// What the scanner has found.
+enum Found {
+    /// The package: its AID, and its version as major, minor.
+    File { aid: Aid, version: [u8; 2] },
+    /// An applet.
+    Module(Aid),
+}
+
+/// Reads what the registry needs out of a Java Card load file as it comes: the Header and the Applet component.
+///
+/// ```text
+///  component  tag (1) | size (2) | body
+///  1 Header   DECAFFED | minor major flags | package minor major | LV AID | ..
+///  3 Applet   count | { LV AID | install offset (2) } ..
+/// ```
+///
+/// A data block that does not begin with a Header is of another format: it has no modules that this card knows.
+#[derive(Clone, Copy, Debug)]
+struct Scanner {
+    state: Scan,
+    /// Octets of the component that are still to come.
+    remaining: u16,
+    aid: [u8; 16],
+    aid_length: u8,
+    filled: u8,
+    version: [u8; 2],
+    count: u8,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scan {
+    /// Before the first octet.
+    Start,
+    Tag,
+    SizeHigh(u8),
+    SizeLow(u8, u8),
+    /// At this octet of the Header, up to the AID.
+    Header(u8),
+    HeaderAid,
+    AppletCount,
+    AppletLength,
+    AppletAid,
+    AppletOffset(u8),
+    /// The rest of the component tells nothing.
+    Skip,
+    /// Not a Java Card load file.
+    Foreign,
+    Bad,
+}
+
+const HEADER: u8 = 1;
+const APPLET: u8 = 3;
+const MAGIC: [u8; 4] = [0xDE, 0xCA, 0xFF, 0xED];
+
+impl Scanner {
+    const fn new() -> Self {
+        Self { state: Scan::Start, remaining: 0, aid: [0; 16], aid_length: 0, filled: 0, version: [0; 2], count: 0 }
+    }
+
+    fn push(&mut self, octet: u8) -> Option<Found> {
+        let inside = !matches!(self.state, Scan::Start | Scan::Tag | Scan::SizeHigh(_) | Scan::SizeLow(..) | Scan::Foreign | Scan::Bad);
+        let mut found = None;
+        self.state = match self.state {
+            Scan::Start if octet != HEADER => Scan::Foreign,
+            Scan::Start | Scan::Tag => Scan::SizeHigh(octet),
+            Scan::SizeHigh(tag) => Scan::SizeLow(tag, octet),
+            Scan::SizeLow(tag, high) => {
+                self.remaining = u16::from_be_bytes([high, octet]);
+                match (tag, self.remaining) {
+                    (_, 0) => Scan::Tag,
+                    (HEADER, _) => Scan::Header(0),
+                    (APPLET, _) => Scan::AppletCount,
+                    _ => Scan::Skip,
+                }
+            }
+            Scan::Header(at) => self.header(at, octet),
+            Scan::HeaderAid => {
+                self.take_aid(octet);
+                if self.filled < self.aid_length {
+                    Scan::HeaderAid
+                } else {
+                    found = self.found_aid().map(|aid| Found::File { aid, version: self.version });
+                    if found.is_some() { Scan::Skip } else { Scan::Bad }
+                }
+            }
+            Scan::AppletCount => {
+                self.count = octet;
+                if octet == 0 { Scan::Skip } else { Scan::AppletLength }
+            }
+            Scan::AppletLength => self.begin_aid(octet, Scan::AppletAid),
+            Scan::AppletAid => {
+                self.take_aid(octet);
+                if self.filled < self.aid_length {
+                    Scan::AppletAid
+                } else {
+                    found = self.found_aid().map(Found::Module);
+                    if found.is_some() { Scan::AppletOffset(0) } else { Scan::Bad }
+                }
+            }
+            Scan::AppletOffset(0) => Scan::AppletOffset(1),
+            Scan::AppletOffset(_) => {
+                self.count = self.count.saturating_sub(1);
+                if self.count == 0 { Scan::Skip } else { Scan::AppletLength }
+            }
+            Scan::Skip => Scan::Skip,
+            Scan::Foreign => Scan::Foreign,
+            Scan::Bad => Scan::Bad,
+        };
+        if inside && self.state != Scan::Bad {
+            self.remaining = self.remaining.saturating_sub(1);
+            if self.remaining == 0 {
+                // A component that ends inside what must be there is damaged.
+                self.state = if self.state == Scan::Skip { Scan::Tag } else { Scan::Bad };
+            }
+        }
+        found
+    }
+
+    fn header(&mut self, at: u8, octet: u8) -> Scan {
+        let magic = MAGIC.get(usize::from(at));
+        match at {
+            0..=3 if magic != Some(&octet) => return Scan::Foreign,
+            7 => self.version[1] = octet,
+            8 => self.version[0] = octet,
+            9 => return self.begin_aid(octet, Scan::HeaderAid),
+            _ => {}
+        }
+        Scan::Header(at.saturating_add(1))
+    }
+
+    fn begin_aid(&mut self, length: u8, next: Scan) -> Scan {
+        self.aid_length = length;
+        self.filled = 0;
+        if (Aid::MIN..=Aid::MAX).contains(&usize::from(length)) { next } else { Scan::Bad }
+    }
+
+    fn take_aid(&mut self, octet: u8) {
+        if let Some(place) = self.aid.get_mut(usize::from(self.filled)) {
+            *place = octet;
+        }
+        self.filled = self.filled.saturating_add(1);
+    }
+
+    fn found_aid(&self) -> Option<Aid> {
+        Aid::new(self.aid.get(..usize::from(self.aid_length))?)
+    }
+
+    /// At the end of the data block: between two components, or of another format.
+    fn finish(&self) -> Result<(), ()> {
+        match self.state {
+            Scan::Tag | Scan::Foreign | Scan::Start => Ok(()),
+            _ => Err(()),
+        }
+    }
+}

@@ -62,7 +62,7 @@ pub trait Platform {
     }
 
     /// Verifies an RSA or ECC signature over the parts one after the other. `components` is the public key as PUT KEY
-    /// brought it: key type and value of each component, in order ([GPCS] B.3, B.4).
+    /// brought it: key type and value of each component, in order (GPCS B.3, B.4).
     fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
         let _ = (components, message, signature);
         false
@@ -169,7 +169,7 @@ pub trait Applets {
     }
 
     /// Personalisation data that its security domain forwards (STORE DATA after INSTALL \[for personalization\]): the
-    /// command as it came but for the secure messaging ([GPCS] 7.3.3).
+    /// command as it came but for the secure messaging (GPCS 7.3.3).
     ///
     /// # Errors
     /// The status word to answer; the session goes on.

@@ -5,10 +5,20 @@ use gp_scp03::{Implementation, Quirks, StaticKeys};
 use crate::aid::Aid;
 use crate::lifecycle::CardLifeCycle;
 
+/// The customary load file of security domains, and the module in it.
+const DOMAIN_FILE: Aid = match Aid::new(&[0xA0, 0x00, 0x00, 0x01, 0x51, 0x53, 0x50]) {
+    Some(aid) => aid,
+    None => Aid::ISSUER_SECURITY_DOMAIN,
+};
+const DOMAIN_MODULE: Aid = match Aid::new(&[0xA0, 0x00, 0x00, 0x01, 0x51, 0x53, 0x50, 0x41]) {
+    Some(aid) => aid,
+    None => Aid::ISSUER_SECURITY_DOMAIN,
+};
+
 /// A key set of the factory.
 #[derive(Debug)]
 pub struct FactoryKeys<'p> {
-    /// Key version number; FF for initial keys that vanish when the first key is put ([GPCS] leaves that to the card).
+    /// Key version number; FF for initial keys that vanish when the first key is put (GPCS leaves that to the card).
     pub version: u8,
     /// The keys; a set that lacks one opens no session, but is shown.
     pub keys: FactoryKeySet<'p>,
@@ -29,6 +39,8 @@ pub enum FactoryKeySet<'p> {
 /// a fresh storage is filled from it, and what is personalised later lives in the storage.
 #[derive(Debug)]
 pub struct Profile<'p> {
+    /// The load file and module that security domains are made from, in ROM, if the card can make any.
+    pub domain_module: Option<(Aid, Aid)>,
     /// The AID of the issuer security domain.
     pub isd: Aid,
     /// Further AIDs that select it, as some cards have them.
@@ -68,6 +80,7 @@ impl<'p> Profile<'p> {
     #[must_use]
     pub const fn new(key_sets: &'p [FactoryKeys<'p>]) -> Self {
         Self {
+            domain_module: Some((DOMAIN_FILE, DOMAIN_MODULE)),
             isd: Aid::ISSUER_SECURITY_DOMAIN,
             aliases: &[],
             life_cycle: CardLifeCycle::Secured,

@@ -1,4 +1,4 @@
-//! The registry: who is on the card, to whom it belongs, and in which state it is ([GPCS] chapter 6).
+//! The registry: who is on the card, to whom it belongs, and in which state it is (GPCS chapter 6).
 
 use crate::aid::Aid;
 use crate::entry::ImplicitSelection;
@@ -65,8 +65,11 @@ pub struct RegistryEntry {
     pub(crate) implicit: [ImplicitSelection; 4],
     /// Restrictions (`D9`): functions that this security domain, or for the ISD's entry with b8 the OPEN, may not perform any more.
     pub(crate) restrict: u8,
-    /// What a security domain accepts: extradition to it, away from it, deletion (SD install parameters 82, 87, 83), and whether it becomes PERSONALIZED by command only (84).
-    pub(crate) accepts: u8,
+    /// What a security domain accepts from others: extradition to it, away from it, deletion of what it owns (SD install
+    /// parameters 82, 87, 83), in the bits of [`Acceptance`].
+    pub(crate) accepts: [u8; 3],
+    /// PERSONALIZED by an explicit command only (SD install parameter 84).
+    pub(crate) explicit: bool,
     /// Application provider identifier (`5F20`), as many octets as `provider_length` says.
     pub(crate) provider: [u8; 16],
     pub(crate) provider_length: u8,
@@ -88,7 +91,8 @@ impl RegistryEntry {
         version: [0; 2],
         implicit: [ImplicitSelection(0); 4],
         restrict: 0,
-        accepts: 0,
+        accepts: [Acceptance::DEFAULT; 3],
+        explicit: false,
         provider: [0; 16],
         provider_length: 0,
         confirmation: 0,
@@ -137,6 +141,30 @@ impl Default for RegistryEntry {
     }
 }
 
+/// What a security domain may be asked to accept by another that performs a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acceptance {
+    /// Content that comes to it: parameter 82.
+    Incoming,
+    /// Content that leaves it: parameter 87.
+    Outgoing,
+    /// Deletion of its content: parameter 83.
+    Deletion,
+}
+
+impl Acceptance {
+    /// Where nothing was said: security domains above with Authorized Management.
+    pub(crate) const DEFAULT: u8 = 0x80;
+    /// A security domain above with Authorized Management.
+    const ABOVE: u8 = 0x80;
+    /// Any security domain with Authorized Management.
+    const ANY: u8 = 0x40 | 0x10;
+    /// The issuer security domain.
+    const ISSUER: u8 = 0x20;
+    /// A security domain with Delegated Management.
+    const DELEGATED: u8 = 0x08;
+}
+
 /// INSTALLED, the state in which nothing is selectable yet.
 pub(crate) const INSTALLED: u8 = 0x03;
 /// SELECTABLE.
@@ -170,6 +198,25 @@ pub(crate) trait Registry {
             }
         }
         at == domain
+    }
+
+    /// Does the security domain `owner` agree that `performer` does this to it? With itself and for the ISD always.
+    fn accepts(&self, owner: Index, performer: Index, what: Acceptance) -> bool {
+        let (Some(entry), Some(by)) = (self.entry(owner), self.entry(performer)) else { return false };
+        let [incoming, outgoing, deletion] = entry.accepts;
+        let policy = match what {
+            Acceptance::Incoming => incoming,
+            Acceptance::Outgoing => outgoing,
+            Acceptance::Deletion => deletion,
+        };
+        let authorized = by.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT);
+        let delegated = by.privileges.contains(Privileges::DELEGATED_MANAGEMENT);
+        owner == performer
+            || owner == Index::ISD
+            || (policy & Acceptance::ABOVE != 0 && authorized && self.is_below(owner, performer))
+            || (policy & Acceptance::ANY != 0 && authorized)
+            || (policy & Acceptance::ISSUER != 0 && performer == Index::ISD)
+            || (policy & Acceptance::DELEGATED != 0 && delegated)
     }
 
     /// The entry that holds a privilege only one may hold.

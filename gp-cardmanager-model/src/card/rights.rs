@@ -1,4 +1,4 @@
-//! Who may change content, and when: the tests that every content command begins with ([GPCS] chapters 7 and 9), in one order.
+//! Who may change content, and when: the tests that every content command begins with (GPCS chapters 7 and 9), in one order.
 //!
 //! ```text
 //!  1  a session is open                                                  6982
@@ -78,7 +78,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 }
 
-/// Does a security domain give its services: PERSONALIZED or the ISD, and not LOCKED ([GPCS] 5.3)?
+/// Does a security domain give its services: PERSONALIZED or the ISD, and not LOCKED (GPCS 5.3)?
 pub(crate) fn serves(index: Index, entry: &RegistryEntry) -> bool {
     entry.is_domain() && (index == Index::ISD || entry.state == PERSONALIZED)
 }

@@ -1,4 +1,4 @@
-//! SELECT by name on the card: searching, implicit rules, FCI ([GPCS] 6.4.2, 6.4.3, 11.9).
+//! SELECT by name on the card: searching, implicit rules, FCI (GPCS 6.4.2, 6.4.3, 11.9).
 
 use gp_apdu::{LogicalChannel, StatusWord};
 use gp_tlv::Writer;
@@ -84,7 +84,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         found.map(|(index, entry)| (index, *entry))
     }
 
-    /// On a locked card only the holder of Final Application answers, with `6283`; on a terminated one nobody ([GPCS] 9.6.3, 9.6.4).
+    /// On a locked card only the holder of Final Application answers, with `6283`; on a terminated one nobody (GPCS 9.6.3, 9.6.4).
     fn select_locked(&mut self, channel: LogicalChannel, wanted: &[u8], apdu: &mut Apdu<'_>) -> Answer {
         if channel != LogicalChannel::BASIC {
             if let Some(channel) = self.channel_mut(channel) {

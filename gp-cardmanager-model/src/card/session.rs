@@ -6,7 +6,7 @@ use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
 use crate::card::keys::{self, KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
-use crate::card::registry::{Index, Occupant, RegistryEntry};
+use crate::card::registry::{Index, LOADED, Occupant, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
@@ -105,6 +105,19 @@ pub(super) fn populate(memory: &mut Memory<'_>, profile: &Profile<'_>) -> Option
         domain: Index::ISD,
         ..RegistryEntry::FREE
     };
+    if let Some((file, module)) = profile.domain_module {
+        let at = Index(1);
+        *memory.registry.get_mut(at.slot())? =
+            RegistryEntry { occupant: Occupant::LoadFile, aid: file, state: LOADED, version: [1, 0], ..RegistryEntry::FREE };
+        *memory.registry.get_mut(2)? = RegistryEntry {
+            occupant: Occupant::Module,
+            aid: module,
+            state: LOADED,
+            file: Some(at),
+            privileges: Privileges::SECURITY_DOMAIN,
+            ..RegistryEntry::FREE
+        };
+    }
     for set in profile.key_sets {
         let (keys, ids): (_, &[KeyId]) = match &set.keys {
             FactoryKeySet::Complete(keys) => (keys, &[KeyId::Enc, KeyId::Mac, KeyId::Dek]),
@@ -121,7 +134,7 @@ pub(super) fn populate(memory: &mut Memory<'_>, profile: &Profile<'_>) -> Option
 }
 
 impl KeySlot {
-    /// An AES key as a security domain's own: access 00, the usage that its identifier stands for ([GPCS] 11.1.9).
+    /// An AES key as a security domain's own: access 00, the usage that its identifier stands for (GPCS 11.1.9).
     fn put_aes(&mut self, owner: Index, version: u8, id: KeyId, key: &Key) -> Option<()> {
         let octets = key.expose_secret();
         let usage = match id {

@@ -1,4 +1,4 @@
-//! Tokens and receipts on the card: what delegated management needs and gets ([GPCS] 9.1.3, C.4, C.5).
+//! Tokens and receipts on the card: what delegated management needs and gets (GPCS 9.1.3, C.4, C.5).
 //!
 //! Two security domains serve all others: the one with Token Verification, and the one with Receipt Generation. Of several
 //! holders the nearest above the performing domain serves it, else the first.
@@ -19,12 +19,12 @@ use crate::install::ControlReference;
 use crate::privileges::Privileges;
 use crate::signature::{CMAC_LEN, Operation, ReceiptInput, Verifier};
 
-/// Customary key versions ([GPCS] leaves them to configurations): token, receipt, DAP.
+/// Customary key versions (GPCS leaves them to configurations): token, receipt, DAP.
 const TOKEN_KEY: u8 = 0x70;
 const RECEIPT_KEY: u8 = 0x71;
 pub(super) const DAP_KEY: u8 = 0x73;
 
-/// Usage qualifiers of such keys ([GPCS] 11.1.9).
+/// Usage qualifiers of such keys (GPCS 11.1.9).
 const TOKEN_USAGE: u16 = 0x8100;
 const RECEIPT_USAGE: u16 = 0x4400;
 pub(super) const DAP_USAGE: u16 = 0x8400;

@@ -114,7 +114,9 @@ impl Change<'_> {
                 .optional(entry.module)
                 .put(&entry.version)
                 .put(&entry.implicit.map(|implicit| implicit.0))
-                .put(&[entry.restrict, entry.accepts, entry.provider_length])
+                .put(&[entry.restrict])
+                .put(&entry.accepts)
+                .put(&[u8::from(entry.explicit), entry.provider_length])
                 .put(entry.provider())
                 .put(&entry.confirmation.to_be_bytes()),
             Self::Remove(index) => record.put(&[0x02]).index(index),
@@ -227,7 +229,8 @@ fn entry_fields(fields: &mut Fields<'_>) -> Result<RegistryEntry, Unreadable> {
         version: fields.array()?,
         implicit: fields.array()?.map(ImplicitSelection),
         restrict: fields.octet()?,
-        accepts: fields.octet()?,
+        accepts: fields.array()?,
+        explicit: fields.octet()? != 0,
         provider_length: fields.octet()?,
         ..RegistryEntry::FREE
     };

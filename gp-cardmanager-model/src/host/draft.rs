@@ -15,7 +15,7 @@ pub enum Lengths {
     /// Short form; a longer body is an error.
     Short,
     /// Short form. A longer body of DELETE, INSTALL and PUT KEY is cut by GlobalPlatform's rule, which is defined for
-    /// these three ([GPCS] 11.1.5.1).
+    /// these three (GPCS 11.1.5.1).
     #[default]
     Chained,
     /// Short form. Any longer body is cut by ISO's rule (b5 of the class).

@@ -1,4 +1,4 @@
-//! GET DATA, `80|00 CA P1 P2`: one data object ([GPCS] 11.3).
+//! GET DATA, `80|00 CA P1 P2`: one data object (GPCS 11.3).
 //!
 //! ```text
 //!  80 CA 00 66   00           card data, with tag and length

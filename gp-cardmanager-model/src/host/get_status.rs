@@ -1,4 +1,4 @@
-//! GET STATUS, `80 F2 P1 P2`: entries of the registry, over as many answers as the card needs ([GPCS] 11.4).
+//! GET STATUS, `80 F2 P1 P2`: entries of the registry, over as many answers as the card needs (GPCS 11.4).
 //!
 //! ```text
 //!  80 F2 40 02 ..  ->  E3 .. E3 .. E3 (cut       6310

@@ -1,4 +1,4 @@
-//! SELECT, `00 A4 04 P2`: an application or security domain by its name ([GPCS] 11.9).
+//! SELECT, `00 A4 04 P2`: an application or security domain by its name (GPCS 11.9).
 //!
 //! ```text
 //!  00 A4 04 00                 00     the issuer security domain

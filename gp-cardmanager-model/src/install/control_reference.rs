@@ -4,7 +4,7 @@
 //!  B6 LL { [42 provider id of the Token Verification SD] [45 image number of that SD]
 //!          [5F20 application provider id] [93 token number] }
 //! ```
-//! [GPCS] tables 11-22 and 11-49 to 11-53.
+//! GPCS tables 11-22 and 11-49 to 11-53.
 
 use super::Error;
 use super::lv::{each_object, once};

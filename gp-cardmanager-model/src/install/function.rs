@@ -1,4 +1,4 @@
-//! What an INSTALL command is for: the coding of P1 and P2, [GPCS] 11.5.2.1 and 11.5.2.2.
+//! What an INSTALL command is for: the coding of P1 and P2, GPCS 11.5.2.1 and 11.5.2.2.
 //!
 //! ```text
 //!  P1  b8 more parts follow (GP chaining)     P2  00  no information

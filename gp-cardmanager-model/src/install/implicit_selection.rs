@@ -3,7 +3,7 @@
 //! ```text
 //!  CF 01 xx    b8 contactless   b7 contact   b6 RFU   b5-b1 logical channel 0..19
 //! ```
-//! Several `CF` objects add up; 00 in b8 and b7 names no interface. [GPCS] 11.1.7, table 11-49.
+//! Several `CF` objects add up; 00 in b8 and b7 names no interface. GPCS 11.1.7, table 11-49.
 
 use gp_tlv::Tag;
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  short LV   LL value              LL 00..FF, one octet
-//!  BER LV     LL value              00..7F | 81 xx | 82 xxxx | and 80 alone = 128 ([GPCS] 11.5.2.3.7)
+//!  BER LV     LL value              00..7F | 81 xx | 82 xxxx | and 80 alone = 128 (GPCS 11.5.2.3.7)
 //! ```
 
 use super::{Error, ErrorKind};

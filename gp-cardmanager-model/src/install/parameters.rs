@@ -1,4 +1,4 @@
-//! The parameters field of INSTALL: a list of BER-TLV objects, [GPCS] tables 11-48 to 11-53.
+//! The parameters field of INSTALL: a list of BER-TLV objects, GPCS tables 11-48 to 11-53.
 //!
 //! ```text
 //!  C9 LL application-specific parameters          (must be there to install; may be empty)
@@ -44,7 +44,7 @@ const UICC: Tag = Tag::new(0xEA);
 /// Functions that a registry update takes away for good, tag `D9`; RFU bit b8 is dropped.
 ///
 /// `40` registry update, `20` personalization, `10` extradition, `08` make selectable, `04` install,
-/// `02` load, `01` delete. [GPCS] table 11-53.
+/// `02` load, `01` delete. GPCS table 11-53.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Restriction(u8);
 
@@ -86,7 +86,7 @@ impl Restriction {
     }
 }
 
-/// Names of global services, tag `CB`: 2 octets each (family, id). [GPCS] 8.1.3.
+/// Names of global services, tag `CB`: 2 octets each (family, id). GPCS 8.1.3.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Services<'a>(Source<'a>);
 

@@ -8,7 +8,7 @@
 //!  86 02 information    controlling authority security domain
 //!  87 01..02 policy     accept extradition away from it
 //! ```
-//! [GPCS] 11.5.2.3.7 puts them directly into `C9`; configuration documents name the tags. A policy octet:
+//! GPCS 11.5.2.3.7 puts them directly into `C9`; configuration documents name the tags. A policy octet:
 //! `80` an ancestor with Authorized Management, `C0` any such SD of the hierarchy, `20` the ISD, `08` Delegated
 //! Management under such an ancestor, `F0` every SD with Authorized Management.
 //!

@@ -6,7 +6,7 @@ use crate::install::{Error, ErrorKind};
 use core::fmt;
 use zeroize::Zeroize;
 
-/// Type of a key component, [GPCS] 11.1.8. Any octet may come; the named ones have a meaning.
+/// Type of a key component, GPCS 11.1.8. Any octet may come; the named ones have a meaning.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct KeyType(
     /// The octet. In the extended form it stands after `FF`.

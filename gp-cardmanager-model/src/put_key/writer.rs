@@ -15,7 +15,7 @@ pub enum BlockForm {
     /// With the inner length, as Amendment D table 7-10 shows it: `88 11 10 ...`.
     #[default]
     WithLength,
-    /// Ciphertext alone, as [GPCS] table 11-71 shows it: `88 10 ...`.
+    /// Ciphertext alone, as GPCS table 11-71 shows it: `88 10 ...`.
     Bare,
 }
 

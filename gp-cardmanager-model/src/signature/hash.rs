@@ -1,4 +1,4 @@
-//! The load file data block hash: over the content of `C4` alone, the clear block. [GPCS] C.2.
+//! The load file data block hash: over the content of `C4` alone, the clear block. GPCS C.2.
 //!
 //! Its length tells the algorithm: 20 SHA-1, 32 SHA-256, 48 SHA-384, 64 SHA-512.
 
@@ -81,7 +81,7 @@ impl HashAlgorithm {
     }
 
     /// The weakest algorithm that fits AES keys of this length, for DAP, tokens and ciphered load files.
-    /// [GPCS] table C-3, Amendment D table 8-1.
+    /// GPCS table C-3, Amendment D table 8-1.
     pub const fn least_for(key: KeyLength) -> Self {
         match key.octets() {
             16 => Self::Sha256,

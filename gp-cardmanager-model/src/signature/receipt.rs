@@ -1,4 +1,4 @@
-//! What a receipt signs, [GPCS] C.5: the details of the confirmation, then the data of the operation.
+//! What a receipt signs, GPCS C.5: the details of the confirmation, then the data of the operation.
 
 use crate::aid::Aid;
 use crate::install::lv::Out;

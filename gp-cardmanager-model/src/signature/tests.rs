@@ -30,7 +30,9 @@ impl Hash for Sum {
 
 #[test]
 fn the_length_in_a_token_is_one_octet_or_three() {
-    for (len, head) in [(0, &[2, 0, 0][..]), (255, &[2, 0, 0xFF]), (256, &[2, 0, 0, 1, 0]), (0x1234, &[2, 0, 0, 0x12, 0x34])] {
+    for (len, head) in
+        [(0, &[2, 0, 0][..]), (255, &[2, 0, 0xFF]), (256, &[2, 0, 0, 1, 0]), (0x1234, &[2, 0, 0, 0x12, 0x34])]
+    {
         let fields = std::vec![0xAA; len];
         let input = TokenInput::new(2, 0, &fields).unwrap();
         assert_eq!(input.parts().concat(), [head, &fields].concat());
@@ -59,10 +61,7 @@ fn the_combined_process_signs_both_commands() {
     let (mut first, mut last) = ([0; 64], [0; 64]);
     let first = load.emit_signed_fields(&mut first).unwrap();
     let last = install.emit_signed_fields(&mut last).unwrap();
-    let input = TokenInput::combined(
-        TokenInput::new(0x0E, 1, first).unwrap(),
-        TokenInput::new(0x0E, 3, last).unwrap(),
-    );
+    let input = TokenInput::combined(TokenInput::new(0x0E, 1, first).unwrap(), TokenInput::new(0x0E, 3, last).unwrap());
     let expected = [&[0x0E, 1, 41][..], first, &[0x0E, 3, 13], last].concat();
     assert_eq!(input.parts().concat(), expected);
 }

@@ -1,4 +1,4 @@
-//! What a token signs, [GPCS] C.4.
+//! What a token signs, GPCS C.4.
 
 use crate::delete::Delete;
 use crate::install::{Error, ErrorKind, Function, Install};

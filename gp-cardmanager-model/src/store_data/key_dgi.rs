@@ -7,7 +7,7 @@
 //!  8113 LL symmetric key, encrypted         0010 n   0011 e   8112 d   8121..8125 RSA CRT, encrypted
 //!  0036 LL ECC public   8137 LL private, encrypted            0030..0035 p a b G n k
 //! ```
-//! A DGI with b16 = 1 is encrypted under the Key-DEK, padded with anything; `81` tells the clear length. [GPCS] 11.11.4,
+//! A DGI with b16 = 1 is encrypted under the Key-DEK, padded with anything; `81` tells the clear length. GPCS 11.11.4,
 //! Amendment D 7.3.
 //!
 //! Tolerances of the reader: common objects in a leading `B7` (with `97`, which one host writes); unknown objects.
@@ -328,13 +328,15 @@ fn curve_parameter<'a>(
     after: &Description<'_>,
     before: Option<&Description<'_>>,
 ) -> Result<Option<Dgi<'a>>, Error> {
-    let is = |description: &Description<'_>, kind: fn(KeyType) -> bool| match description {
-        Description::Key(key) => kind(key.key_type),
-        Description::Curve(_) => false,
+    let ecc_key = matches!(after, Description::Key(key) if is_ecc_key(key.key_type));
+    // A curve that is announced, by reference or by parameters with a `B9` of their own, does not come here, too.
+    let announced = match before {
+        Some(Description::Curve(_)) => true,
+        Some(Description::Key(key)) => is_curve_parameter(key.key_type),
+        None => false,
     };
-    let may_follow = is(after, is_ecc_key) && !before.is_some_and(|before| is(before, is_curve_parameter));
     let mut ahead = reader.clone();
-    let next = match may_follow {
+    let next = match ecc_key && !announced {
         true => read_dgi(&mut ahead)?.filter(|dgi| (0x0030..=0x0035).contains(&dgi.tag)),
         false => None,
     };
@@ -398,6 +400,9 @@ fn write(items: &[NewKeyItem<'_>], dek: &mut impl Dek, out: &mut Out<'_>) -> Res
     for item in items {
         let parameter_before = core::mem::replace(&mut after_parameter, matches!(item, NewKeyItem::CurveParameter(..)));
         match item {
+            NewKeyItem::CurveReference(_) if parameter_before => {
+                return Err(Error::at(ErrorKind::Unexpected, out.len()));
+            }
             NewKeyItem::CurveReference(_) => ecc = false,
             NewKeyItem::CurveParameter(dgi, value) => {
                 if !(0x0030..=0x0035).contains(dgi) {

@@ -119,7 +119,7 @@ proptest! {
                 check_value: &[1, 2, 3],
             };
             items.push(NewKeyItem::Value(description, &value, &[7; 3]));
-            let announced = key_types.get(at + 1).is_some_and(|next| (0xB2..=0xB7).contains(&next.0));
+            let announced = key_types.get(at + 1).is_some_and(|next| matches!(next.0, 0xB2..=0xB7 | 0xF0));
             if key_type == KeyType::ECC_PUBLIC && !announced {
                 items.push(NewKeyItem::CurveParameter(0x0030, &value));
                 items.push(NewKeyItem::CurveParameter(0x0035, &[1]));
@@ -230,6 +230,13 @@ fn what_the_key_writer_refuses() {
     assert_eq!(refused(of(KeyDescription { key_type: KeyType(0x20), ..good })), ErrorKind::BadValue);
     assert_eq!(refused(NewKeyItem::CurveParameter(0x0030, &[1])), ErrorKind::Unexpected);
     assert_eq!(refused(NewKeyItem::CurveParameter(0x0036, &[1])), ErrorKind::BadValue);
+    // A curve given twice: by parameters, then by reference or by parameters with a description.
+    let ecc = KeyDescription { key_type: KeyType::ECC_PUBLIC, ..good };
+    let (key, parameter) = (of(ecc), NewKeyItem::CurveParameter(0x0030, &[1]));
+    for twice in [NewKeyItem::CurveReference(0), of(KeyDescription { key_type: KeyType::ECC_P, ..good })] {
+        let error = write_keys(&[key, parameter, twice], &mut dek, &mut [0; 99]).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unexpected);
+    }
     assert_eq!(write_keys(&[], &mut dek, &mut [0; 9]).unwrap_err().kind, ErrorKind::Missing);
     // A value that is not whole blocks, or more of them than the length needs.
     for len in [0, 15, 17, 32] {
