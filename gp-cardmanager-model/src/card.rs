@@ -81,6 +81,18 @@ impl<E: fmt::Debug + fmt::Display> core::error::Error for OpenError<E> {}
 /// The smallest buffer for [`Card::process`]: a short command with 255 octets of data and Le.
 pub const MIN_BUFFER: usize = 261;
 
+/// What a card has done to its storage, for who plans its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wear {
+    /// Slots erased.
+    pub erases: u32,
+    /// Units programmed.
+    pub programs: u32,
+}
+
+/// What must stay free in a storage slot beside the snapshot, in octets, so that even a full card can delete.
+const RESERVE: u32 = 128;
+
 /// A chained command in the making.
 #[derive(Clone, Copy, Debug)]
 struct Chain {
@@ -177,10 +189,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         buffer.get(..answered).unwrap_or_default()
     }
 
-    /// The storage log, for its statistics.
+    /// Slots of the storage erased since this card was opened, and units programmed.
     #[must_use]
-    pub const fn log(&self) -> &Log<S> {
-        &self.log
+    pub const fn wear(&self) -> Wear {
+        Wear { erases: self.log.erases(), programs: self.log.programs() }
     }
 
     /// The applications.
@@ -395,6 +407,15 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// more than once and must say the same each time.
     fn commit(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
         let memory = &self.memory;
+        // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
+        let mut grown = 0_u32;
+        changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
+        if grown > 0 {
+            let used = snapshot(memory).fold(grown.saturating_add(RESERVE), |used, change| used.saturating_add(change.growth()));
+            if used > self.log.capacity() {
+                return Err(StatusWord::NOT_ENOUGH_MEMORY);
+            }
+        }
         let emit = |sink: &mut Sink<'_>| {
             changes(memory, &mut |change| {
                 let mut record = [0; MAX_RECORD];

@@ -136,3 +136,6 @@ impl Header {
         self.octets.get(..self.length).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,12 @@ pub enum Constant {
     SRMac = 0x07,
 }
 
+impl From<Constant> for u8 {
+    fn from(constant: Constant) -> Self {
+        constant.octet()
+    }
+}
+
 impl Constant {
     /// The octet.
     #[must_use]
@@ -47,6 +53,7 @@ impl Constant {
 
 /// Derives `out.len()` octets: 8 or 16 for cryptograms and challenges, 16, 24 or 32 for keys.
 ///
+/// `constant` is a [`Constant`], or the octet of a derivation that this protocol does not have.
 /// `prf` is AES-CMAC under the key to derive from, over its parts one after the other; `context` is the two
 /// challenges, host then card, or the sequence counter and the AID.
 ///
@@ -54,14 +61,14 @@ impl Constant {
 /// What `prf` answers; [`Error::KeyLength`] for more than 32 octets. `out` is wiped then.
 pub fn derive(
     mut prf: impl FnMut(&[&[u8]]) -> Result<[u8; 16], Error>,
-    constant: Constant,
+    constant: impl Into<u8>,
     context: [&[u8]; 2],
     out: &mut [u8],
 ) -> Result<(), Error> {
     let bits = u16::try_from(out.len()).ok().filter(|octets| *octets <= 32).ok_or(Error::KeyLength)?.wrapping_mul(8);
     let [l_high, l_low] = bits.to_be_bytes();
     let mut block: Block = [0; 16];
-    block[11] = constant.octet();
+    block[11] = constant.into();
     // Octet 12 separates label from context and stays 00.
     block[13] = l_high;
     block[14] = l_low;

@@ -6,7 +6,7 @@
 //!  EXTERNAL AUTHENTICATE   84 82  level 00  10|20  host cryptogram (8|16) | C-MAC (8|16)
 //! ```
 
-use gp_apdu::{Class, Command, Header, LogicalChannel, StatusWord, ins};
+use gp_apdu::{Class, Command, Header, LogicalChannel, SecureMessaging, StatusWord, ins};
 
 use crate::challenge::{Challenge, SequenceCounter};
 use crate::level::Implementation;
@@ -32,8 +32,8 @@ impl InitializeUpdate {
     pub const fn is(header: Header) -> bool {
         header.ins == ins::INITIALIZE_UPDATE
             && header.cla.is_gp()
-            && header.cla.coding().is_some()
-            && !header.cla.is_protected()
+            && matches!(header.cla.secure_messaging(), SecureMessaging::None)
+            && !header.cla.is_chained()
     }
 
     /// Reads the command for a security domain in this mode.

@@ -92,6 +92,18 @@ impl Record<'_> {
 }
 
 impl Change<'_> {
+    /// Octets by which the change may lengthen a snapshot; 0 for one that only alters what is there, or takes away.
+    pub(crate) fn growth(&self) -> u32 {
+        match self {
+            Self::Entry(..) | Self::Key(..) | Self::Object(..) => {
+                let length = self.encode(&mut [0; MAX_RECORD]);
+                // A length octet goes before each record.
+                u32::try_from(length).map_or(u32::MAX, |length| length.saturating_add(1))
+            }
+            _ => 0,
+        }
+    }
+
     /// Writes the record and answers its length.
     pub(crate) fn encode(&self, buffer: &mut [u8; MAX_RECORD]) -> usize {
         let record = Record { buffer, length: 0 };
