@@ -411,7 +411,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         let mut grown = 0_u32;
         changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
         if grown > 0 {
-            let used = snapshot(memory).fold(grown.saturating_add(RESERVE), |used, change| used.saturating_add(change.growth()));
+            let used = snapshot(memory)
+                .fold(grown.saturating_add(RESERVE), |used, change| used.saturating_add(change.growth()));
             if used > self.log.capacity() {
                 return Err(StatusWord::NOT_ENOUGH_MEMORY);
             }

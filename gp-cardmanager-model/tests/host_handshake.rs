@@ -214,10 +214,8 @@ fn a_dropped_future_ends_the_session() {
         let authenticate = || Authenticate::new(challenge(8), SecurityLevel::Full, |_| Ok(&keys));
         block_on(run_async(&mut host, &mut link, authenticate())).unwrap();
 
-        let over = poll_and_drop(
-            run_async(&mut host, &mut link, GetStatus::new(Subset::IssuerSecurityDomain, |_| ())),
-            polls,
-        );
+        let over =
+            poll_and_drop(run_async(&mut host, &mut link, GetStatus::new(Subset::IssuerSecurityDomain, |_| ())), polls);
         assert_eq!(over, polls >= 2, "{polls}");
         assert_eq!(host.slot().is_dead(), polls == 1, "{polls}");
         assert!(!host.is_awaiting());

@@ -104,9 +104,7 @@ const ATTACKS: &[(&str, bool, Meddle)] = &[
     ("an error", true, |_, _| vec![0x6A, 0x88]),
     ("wrong Le", true, |_, _| vec![0x6C, 0x20]),
     ("the answer before", false, |first, _| first.to_vec()),
-    ("the MAC of the answer before", false, |first, a| {
-        [&a[..a.len() - 10], &first[first.len() - 10..]].concat()
-    }),
+    ("the MAC of the answer before", false, |first, a| [&a[..a.len() - 10], &first[first.len() - 10..]].concat()),
     ("a bit of the data", false, |_, a| [&[a[0] ^ 0x10], &a[1..]].concat()),
     ("nothing but the status word of another", false, |_, _| vec![0x62, 0x83]),
 ];

@@ -12,7 +12,6 @@ use crate::card::{Answer, Card};
 use crate::entry::{Entry, List, TagList, Wanted};
 use crate::get_status::{GetStatus, Subset};
 use crate::install::ErrorKind;
-use crate::lifecycle::CardLifeCycle;
 use crate::privileges::Privileges;
 
 /// The longest tag list that is looked at, in octets.
@@ -111,11 +110,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             security_domain: (index != Index::ISD || application).then(|| aid(entry.domain)).flatten(),
             ..Entry::default()
         }
-    }
-
-    /// Is the card in one of the three states in which its content may change?
-    pub(super) fn is_usable(&self) -> bool {
-        !matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated)
     }
 }
 

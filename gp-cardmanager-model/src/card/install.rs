@@ -15,11 +15,11 @@ use crate::card::rights::{Management, RESTRICTIONS, serves};
 use crate::card::storage::Storage;
 use crate::card::token::{ReceiptDue, with_receipt};
 use crate::card::transaction::Change;
-use crate::card::{Answer, Card, handle};
+use crate::card::{Answer, Card};
 use crate::entry::ImplicitSelection;
 use crate::install::{
-    self, ErrorKind, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install, Parameters,
-    Restriction, SecurityDomainParameters,
+    self, ErrorKind, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install,
+    Parameters, Restriction, SecurityDomainParameters,
 };
 use crate::lifecycle::Kind;
 use crate::privileges::Privileges;
@@ -70,9 +70,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// Is the AID the name of no load file and no application, not even of one that is coming in?
     fn is_free(&self, aid: &Aid) -> bool {
-        !self.memory.registry.iter().any(|entry| {
-            !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid
-        })
+        !self
+            .memory
+            .registry
+            .iter()
+            .any(|entry| !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid)
     }
 
     /// A security domain that takes content from `performer`: it exists, serves, and agrees.
@@ -133,7 +135,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             receipt = self.receipt_due(domain, management, control.as_ref())?;
         }
         let file = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-        let mut load = Load::new(channel, domain, management, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
+        let mut load = Load::new(channel, domain, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
         load.receipt = receipt;
         if combined {
             let [head, fields, ..] = first_two(message);
@@ -193,7 +195,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         message: &TokenInput<'_>,
         apdu: &mut Apdu<'_>,
     ) -> Answer {
-        let load = self.load.take().filter(|load| load.channel == channel && load.domain == domain && load.is_complete());
+        let load =
+            self.load.take().filter(|load| load.channel == channel && load.domain == domain && load.is_complete());
         let outcome = match load {
             Some(load) => self.create_combined(&load, domain, body, message, apdu),
             None => Err(StatusWord::CONDITIONS_OF_USE),
@@ -413,8 +416,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let registry = &*self.memory.registry;
         let (index, entry) = registry.find(object).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let (target, target_entry) = registry.find(to).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-        // By the present domain only; the ISD itself stays.
-        if index == Index::ISD || entry.domain != domain || (entry.is_domain() && entry.is_locked()) {
+        // By the present domain, or by another where the card's policy and the present domain agree; the ISD itself stays.
+        let agreed = self.profile.extradition_by_others && registry.accepts(entry.domain, domain, Acceptance::Outgoing);
+        if index == Index::ISD || (entry.domain != domain && !agreed) || (entry.is_domain() && entry.is_locked()) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         if !serves(target, target_entry) || !registry.accepts(target, domain, Acceptance::Incoming) {
@@ -471,9 +475,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// Registry update without application: functions are disabled for one security domain or, for ever, for all.
-    fn restriction(&self, domain: Index, body: &ForRegistryUpdate<'_>, parameters: &Parameters<'_>) -> Result<Update, StatusWord> {
+    fn restriction(
+        &self,
+        domain: Index,
+        body: &ForRegistryUpdate<'_>,
+        parameters: &Parameters<'_>,
+    ) -> Result<Update, StatusWord> {
         let registry = &*self.memory.registry;
-        let restriction = parameters.restriction.filter(|_| body.privileges.is_empty()).ok_or(StatusWord::WRONG_DATA)?;
+        let restriction =
+            parameters.restriction.filter(|_| body.privileges.is_empty()).ok_or(StatusWord::WRONG_DATA)?;
         match &body.security_domain {
             Some(aid) => {
                 let (index, entry) = registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
@@ -492,7 +502,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 let slot = kept.or_else(|| slots.iter().position(|slot| slot.owner.is_none()));
                 let slot = slot.ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
                 let mut before = [0; 1];
-                let before = objects::copy(slots, Index::OPEN, RESTRICTIONS, &mut before).and_then(|value| value.first().copied());
+                let before = objects::copy(slots, Index::OPEN, RESTRICTIONS, &mut before)
+                    .and_then(|value| value.first().copied());
                 let mut object =
                     ObjectSlot { owner: Some(Index::OPEN), tag: RESTRICTIONS, length: 1, ..ObjectSlot::FREE };
                 if let Some(octet) = object.octets.first_mut() {

@@ -12,7 +12,6 @@ use crate::aid::Aid;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, LOADED, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
-use crate::card::rights::Management;
 use crate::card::storage::Storage;
 use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, with_receipt};
 use crate::card::transaction::Change;
@@ -33,7 +32,6 @@ pub(super) struct Load {
     pub(super) channel: LogicalChannel,
     /// Who performs it.
     pub(super) domain: Index,
-    pub(super) management: Management,
     /// The pending entry of the load file.
     pub(super) file: Index,
     pub(super) receipt: Option<ReceiptDue>,
@@ -76,11 +74,10 @@ impl Combined {
 }
 
 impl Load {
-    pub(super) fn new(channel: LogicalChannel, domain: Index, management: Management, file: Index, hash: &[u8]) -> Option<Self> {
+    pub(super) fn new(channel: LogicalChannel, domain: Index, file: Index, hash: &[u8]) -> Option<Self> {
         let mut load = Self {
             channel,
             domain,
-            management,
             file,
             receipt: None,
             combined: None,
@@ -242,7 +239,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let demanding = self.memory.registry.entries().filter(|(index, entry)| {
             let personalized = *index == Index::ISD || entry.state == PERSONALIZED;
             let mandated = entry.privileges.contains(Privileges::MANDATED_DAP_VERIFICATION) && personalized;
-            entry.is_domain() && (mandated || (*index == target && entry.privileges.contains(Privileges::DAP_VERIFICATION)))
+            entry.is_domain()
+                && (mandated || (*index == target && entry.privileges.contains(Privileges::DAP_VERIFICATION)))
         });
         for (index, _) in demanding {
             if !load.daps.contains(&Some(index)) {
@@ -309,9 +307,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// A module of the load file that is coming in.
     fn add_module(&mut self, file: Index, aid: Aid) -> Result<(), StatusWord> {
-        let known = self.memory.registry.iter().any(|entry| {
-            entry.occupant == Occupant::Module && entry.file == Some(file) && entry.aid == aid
-        });
+        let known = self
+            .memory
+            .registry
+            .iter()
+            .any(|entry| entry.occupant == Occupant::Module && entry.file == Some(file) && entry.aid == aid);
         if known {
             return Err(StatusWord::WRONG_DATA);
         }
@@ -442,7 +442,10 @@ impl Scanner {
     }
 
     fn push(&mut self, octet: u8) -> Option<Found> {
-        let inside = !matches!(self.state, Scan::Start | Scan::Tag | Scan::SizeHigh(_) | Scan::SizeLow(..) | Scan::Foreign | Scan::Bad);
+        let inside = !matches!(
+            self.state,
+            Scan::Start | Scan::Tag | Scan::SizeHigh(_) | Scan::SizeLow(..) | Scan::Foreign | Scan::Bad
+        );
         let mut found = None;
         self.state = match self.state {
             Scan::Start if octet != HEADER => Scan::Foreign,

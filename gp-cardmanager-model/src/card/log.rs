@@ -124,7 +124,7 @@ struct Group {
 }
 
 /// The records on a [`Storage`], and how they change.
-pub struct Log<S: Storage> {
+pub(crate) struct Log<S: Storage> {
     medium: Medium<S>,
     slot: Slot,
     /// 0 while fresh.
@@ -173,19 +173,19 @@ impl<S: Storage> Log<S> {
     /// Octets for the snapshot and the groups of one slot. The records of a snapshot take their octets and one more
     /// each, rounded up to units together; so do those of a group, with 8 more.
     #[must_use]
-    pub fn capacity(&self) -> u32 {
+    pub(crate) fn capacity(&self) -> u32 {
         self.medium.size().saturating_sub(Self::snapshot_start())
     }
 
     /// Slots erased since this log was opened.
     #[must_use]
-    pub const fn erases(&self) -> u32 {
+    pub(crate) const fn erases(&self) -> u32 {
         self.medium.erases
     }
 
     /// Units programmed since this log was opened.
     #[must_use]
-    pub const fn programs(&self) -> u32 {
+    pub(crate) const fn programs(&self) -> u32 {
         self.medium.programs
     }
 

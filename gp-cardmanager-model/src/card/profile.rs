@@ -69,6 +69,9 @@ pub struct Profile<'p> {
     pub status_limit: usize,
     /// Failed authentications in a row that lock a key set (`6983`); 0 for no limit.
     pub max_failures: u8,
+    /// A security domain may extradite what belongs to another, if that one agrees; the specification says both (GPCS
+    /// 9.4.1 and 11.5.2.3.4).
+    pub extradition_by_others: bool,
     /// Delegated operations get a receipt where a security domain has Receipt Generation; without one the answer is `00`.
     pub receipts: bool,
     /// Deviations of the secure channel, for tests of hosts.
@@ -95,6 +98,7 @@ impl<'p> Profile<'p> {
             max_command_data: 255,
             status_limit: usize::MAX,
             max_failures: 0,
+            extradition_by_others: false,
             receipts: true,
             quirks: Quirks::NONE,
         }

@@ -107,8 +107,13 @@ pub(super) fn populate(memory: &mut Memory<'_>, profile: &Profile<'_>) -> Option
     };
     if let Some((file, module)) = profile.domain_module {
         let at = Index(1);
-        *memory.registry.get_mut(at.slot())? =
-            RegistryEntry { occupant: Occupant::LoadFile, aid: file, state: LOADED, version: [1, 0], ..RegistryEntry::FREE };
+        *memory.registry.get_mut(at.slot())? = RegistryEntry {
+            occupant: Occupant::LoadFile,
+            aid: file,
+            state: LOADED,
+            version: [1, 0],
+            ..RegistryEntry::FREE
+        };
         *memory.registry.get_mut(2)? = RegistryEntry {
             occupant: Occupant::Module,
             aid: module,

@@ -74,7 +74,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         // A token made for another card or issuer names it.
         if let Some(control) = control {
             let named = [(0x0042, control.provider), (0x0045, control.image_number)];
-            if named.into_iter().any(|(tag, wanted)| wanted.is_some_and(|wanted| !self.is_object(holder, tag, wanted))) {
+            if named.into_iter().any(|(tag, wanted)| wanted.is_some_and(|wanted| !self.is_object(holder, tag, wanted)))
+            {
                 return Err(StatusWord::SECURITY_STATUS);
             }
         }
@@ -197,7 +198,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// The holder of a privilege that serves this domain.
     pub(super) fn serving(&self, domain: Index, privilege: Privileges) -> Option<Index> {
         let registry = &*self.memory.registry;
-        let holders = || registry.entries().filter(|(_, entry)| entry.is_domain() && entry.privileges.contains(privilege));
+        let holders =
+            || registry.entries().filter(|(_, entry)| entry.is_domain() && entry.privileges.contains(privilege));
         let above = holders().find(|(index, _)| registry.is_below(domain, *index));
         above.or_else(|| holders().next()).map(|(index, _)| index)
     }
@@ -233,4 +235,3 @@ pub(super) fn with_receipt(due: Option<&ReceiptDue>, emit: &mut dyn FnMut(Change
         emit(due.change());
     }
 }
-

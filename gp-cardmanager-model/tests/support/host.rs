@@ -173,11 +173,10 @@ impl<H: FnMut(gp_apdu::Header, &[u8]) -> Handled> TestCard<H> {
 
     fn initialize_update(&mut self, command: &CommandBuf<'_>) -> Handled {
         let implementation = self.info.implementation;
-        let request: InitializeUpdate =
-            match self.responder.initialize_update(&command.as_command(), implementation) {
-                Ok(request) => request,
-                Err(status) => return (Vec::new(), status),
-            };
+        let request: InitializeUpdate = match self.responder.initialize_update(&command.as_command(), implementation) {
+            Ok(request) => request,
+            Err(status) => return (Vec::new(), status),
+        };
         if ![0, self.info.key_version].contains(&request.key_version) {
             return (Vec::new(), StatusWord::REFERENCED_DATA_NOT_FOUND);
         }
