@@ -21,7 +21,7 @@ mod zip;
 pub use zip::{Entries, Entry, MAX_ENTRIES, Zip, crc32};
 
 use crate::aid::Aid;
-use crate::install::lv::Octets;
+use crate::lv::Octets;
 use core::fmt;
 
 /// Why a CAP file cannot be used.

@@ -11,8 +11,8 @@
 //! Tolerances of the reader: no outer length (some cards leave it out; it is there exactly when it fits what follows);
 //! an empty answer, read as `00`.
 
-use crate::install::lv::{Octets, Out, length_len};
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::{Octets, Out, length_len};
 
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,9 @@
 //! Tolerances of the reader: `D2` before `D0`; P2 of a key deletion (hosts send `80` or a private value); RFU bits of P2.
 
 use crate::aid::Aid;
-use crate::install::lv::{Out, each_object, once};
-use crate::install::{ControlReference, Error, ErrorKind, control_reference};
+use crate::error::{Error, ErrorKind};
+use crate::install::{ControlReference, control_reference};
+use crate::lv::{Out, each_object, once};
 use gp_apdu::{Class, Header, ins};
 use gp_tlv::Tag;
 

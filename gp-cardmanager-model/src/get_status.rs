@@ -14,8 +14,8 @@
 //!
 //! Tolerances of the reader: unknown criteria, RFU bits of P2, and no criterion at all for P1 `80`, where it is ignored.
 
-use crate::install::lv::{Out, each_object, once};
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::{Out, each_object, once};
 use gp_apdu::{Class, Header, ins};
 use gp_tlv::Tag;
 

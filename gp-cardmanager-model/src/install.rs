@@ -13,25 +13,23 @@
 //! GPCS 11.5.2.3, tables 11-41 to 11-47.
 
 pub mod control_reference;
-mod error;
 mod function;
 mod implicit_selection;
-pub(crate) mod lv;
 mod parameters;
 mod security_domain;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use control_reference::ControlReference;
-pub use error::{Error, ErrorKind};
 pub use function::Function;
 pub use implicit_selection::ImplicitSelection;
 pub use parameters::{Parameters, Restriction, Services};
 pub use security_domain::{Protocol, Protocols, SecurityDomainParameters};
 
 use crate::aid::Aid;
+use crate::error::{Error, ErrorKind};
+use crate::lv::{Octets, Out, length_len};
 use gp_apdu::Header;
-use lv::{Octets, Out, length_len};
 
 /// Longest load file data block hash: its length is 00..7F.
 const MAX_HASH: usize = 0x7F;

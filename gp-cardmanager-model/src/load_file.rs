@@ -22,8 +22,8 @@ pub use block::{Block, BlockCounter, Blocks, MAX_BLOCKS, Parts};
 pub use parser::{Event, Icv, LoadFileParser};
 
 use crate::aid::Aid;
-use crate::install::lv::Out;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::Out;
 use gp_apdu::{Class, Header, ins};
 
 /// DAP block.

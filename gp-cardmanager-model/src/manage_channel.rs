@@ -7,7 +7,7 @@
 //! ```
 //! The basic channel 0 never closes. The command is never under secure messaging. GPCS 11.7.2, ISO 7816-4.
 
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use gp_apdu::{Class, Header, Le, LogicalChannel, ins};
 
 /// P1 that closes.

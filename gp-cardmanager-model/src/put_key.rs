@@ -31,9 +31,9 @@ pub use dek::{Dek, DekError};
 pub(crate) use writer::encrypt;
 pub use writer::{BlockForm, NewComponent, NewKey, PutKeyWriter};
 
-use crate::install::lv::{Octets, Out};
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::key_info::{KeyAccess, KeyUsage};
+use crate::lv::{Octets, Out};
 use gp_apdu::{Class, Header, ins};
 use gp_scp03::Key;
 use subtle::ConstantTimeEq;

@@ -9,8 +9,8 @@
 //! No Le and no answer but the status word. GPCS 11.10.2.
 
 use crate::aid::Aid;
-use crate::install::lv::Out;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::Out;
 use gp_apdu::{Class, Header, ins};
 
 /// Whose state is set.

@@ -22,7 +22,7 @@ mod tests;
 pub use crate::load_file::{Block, BlockCounter, Blocks};
 pub use assembler::{Assembler, Item};
 
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use gp_apdu::{Class, Header, ins};
 use gp_tlv::Tag;
 

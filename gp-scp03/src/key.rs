@@ -69,11 +69,18 @@ pub enum KeyId {
 /// One AES key in the clear, 16, 24 or 32 octets. It cannot be cloned, compared with `==` or printed, and it is
 /// wiped when it is dropped.
 ///
+/// ```compile_fail,E0369
+/// # use gp_scp03::Key;
+/// # let (a, b) = (Key::new(&[1; 16]).unwrap(), Key::new(&[1; 16]).unwrap());
+/// if a == b {} // `subtle::ConstantTimeEq` compares keys
+/// ```
+/// ```compile_fail,E0599
+/// # use gp_scp03::Key;
+/// let copy = Key::new(&[1; 16]).unwrap().clone(); // `duplicate_secret` says what it does
+/// ```
 /// ```compile_fail,E0277
 /// # use gp_scp03::Key;
-/// let (a, b) = (Key::new(&[1; 16]).unwrap(), Key::new(&[1; 16]).unwrap());
-/// if *a.expose_secret() == *b.expose_secret() {} // the slices can be compared by who insists ...
-/// let _ = b.clone() == a;                          // ... the keys cannot
+/// println!("{}", Key::new(&[1; 16]).unwrap()); // `{:?}` prints "Key(..)"
 /// ```
 pub struct Key {
     octets: [u8; 32],

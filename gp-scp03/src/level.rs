@@ -288,7 +288,7 @@ mod tests {
     fn i_decides_which_levels_there_are() {
         for i in 0..=255_u8 {
             let implementation = Implementation::new(i);
-            assert_eq!(implementation.supports(SecurityLevel::CMacCDecryption), true);
+            assert!(implementation.supports(SecurityLevel::CMacCDecryption));
             assert_eq!(implementation.supports(SecurityLevel::CMacRMac), i & 0x20 != 0);
             assert_eq!(implementation.supports(SecurityLevel::Full), i & 0x20 != 0 && i & 0x40 != 0);
         }

@@ -5,7 +5,7 @@ use gp_scp03::{
     CtrDrbg128, CtrDrbg256, DrbgError, Error, Key, Mode, Reply, Responder, SecureChannel, SecurityLevel, SessionKeys,
     State, StaticKeys,
 };
-use std::fmt::Debug;
+use core::fmt::Debug;
 
 #[path = "support/session.rs"]
 mod session;
@@ -135,7 +135,7 @@ fn errors_say_what_happened() {
     assert_eq!(Error::OtherProtocol(2).to_string(), "the card speaks SCP02");
     assert!(Error::Status(StatusWord(0x6A88)).to_string().contains("6A88"));
     for error in errors {
-        let source = std::error::Error::source(&error).map(ToString::to_string);
+        let source = core::error::Error::source(&error).map(ToString::to_string);
         assert_eq!(source.is_some(), matches!(error, Error::Apdu(_)));
         assert!(error.status_word().is_error() || error == Error::Status(StatusWord::AUTHENTICATION_FAILED));
     }

@@ -10,8 +10,8 @@ use crate::card::registry::{Index, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card};
 use crate::entry::{Entry, List, TagList, Wanted};
+use crate::error::ErrorKind;
 use crate::get_status::{GetStatus, Subset};
-use crate::install::ErrorKind;
 use crate::privileges::Privileges;
 
 /// The longest tag list that is looked at, in octets.

@@ -17,16 +17,17 @@ use crate::card::token::{ReceiptDue, with_receipt};
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
 use crate::entry::ImplicitSelection;
+use crate::error::{self, ErrorKind};
 use crate::install::{
-    self, ErrorKind, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install,
-    Parameters, Restriction, SecurityDomainParameters,
+    self, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install, Parameters,
+    Restriction, SecurityDomainParameters,
 };
 use crate::lifecycle::Kind;
 use crate::privileges::Privileges;
 use crate::signature::{HashAlgorithm, Operation, TokenInput};
 
 /// The status word for a body that does not read.
-pub(super) fn body_status(error: install::Error) -> StatusWord {
+pub(super) fn body_status(error: error::Error) -> StatusWord {
     match error.kind {
         ErrorKind::Parameters | ErrorKind::BlockNumber => StatusWord::INCORRECT_P1_P2,
         ErrorKind::CheckValue => StatusWord::SECURITY_STATUS,

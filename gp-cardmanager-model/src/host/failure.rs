@@ -31,7 +31,7 @@ pub enum Failure {
     /// The answer is not made of the TLV objects that it should hold.
     Tlv(gp_tlv::Error),
     /// A command body cannot be written, or an answer cannot be read.
-    Body(crate::install::Error),
+    Body(crate::error::Error),
     /// The operation needs an open session, and there is none. Nothing was sent.
     NoSession,
     /// The call is out of order: no exchange is under way, or the operation is over. Nothing was sent.
@@ -115,8 +115,8 @@ impl From<gp_tlv::Error> for Failure {
     }
 }
 
-impl From<crate::install::Error> for Failure {
-    fn from(error: crate::install::Error) -> Self {
+impl From<crate::error::Error> for Failure {
+    fn from(error: crate::error::Error) -> Self {
         Self::Body(error)
     }
 }

@@ -7,7 +7,7 @@
 //! GPCS tables 11-22 and 11-49 to 11-53.
 
 use super::Error;
-use super::lv::{each_object, once};
+use crate::lv::{each_object, once};
 use gp_tlv::Tag;
 
 /// Tag of the template.

@@ -20,8 +20,8 @@
 
 use super::control_reference::{self, ControlReference};
 use super::implicit_selection::{self, ImplicitSelection};
-use super::lv::{Object, each_object, once};
 use super::{Error, ErrorKind, Function};
+use crate::lv::{Object, each_object, once};
 use gp_tlv::{Tag, Writer};
 
 /// Application-specific parameters.

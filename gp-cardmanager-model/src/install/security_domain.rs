@@ -15,8 +15,8 @@
 //! Tolerances of the reader: a `C1` around the objects; the single octet `45` of old cards, which means that
 //! extradition is accepted; unknown objects are skipped.
 
-use super::lv::{Octets, each_object, once};
 use super::{Error, ErrorKind};
+use crate::lv::{Octets, each_object, once};
 use gp_tlv::{Tag, Writer};
 
 const WRAPPER: Tag = Tag::new(0xC1);

@@ -1,6 +1,6 @@
 //! Blocks of LOAD and STORE DATA: numbering, cutting, filling.
 
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Block numbers are one octet and never wrap: a transfer has at most this many blocks.
 pub const MAX_BLOCKS: usize = 256;

@@ -2,7 +2,7 @@
 
 use super::{CIPHERED, DAP, DAP_AID, DAP_SIGNATURE, DATA_BLOCK, ICV};
 use crate::aid::Aid;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 
 /// Initial chaining vector of a ciphered load file data block: 8 or 16 octets.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -100,7 +100,7 @@ enum Expect {
 /// }
 /// parser.finish()?;
 /// assert_eq!(loaded, 3);
-/// # Ok::<(), gp_cardmanager_model::install::Error>(())
+/// # Ok::<(), gp_cardmanager_model::error::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct LoadFileParser {

@@ -1,8 +1,8 @@
 //! One component of a key: its type, and the block that holds its value.
 
 use super::{Dek, EXTENDED};
-use crate::install::lv::Octets;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::Octets;
 use core::fmt;
 use zeroize::Zeroize;
 

@@ -1,9 +1,9 @@
 //! Writes the body of PUT KEY, encrypting the secret values in the caller's buffer.
 
 use super::{CHECK_VALUE_LEN, Dek, EXTENDED, HIGHEST, KeyType};
-use crate::install::lv::{Out, length_len};
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::key_info::{KeyAccess, KeyUsage};
+use crate::lv::{Out, length_len};
 use core::fmt;
 use gp_scp03::Key;
 use zeroize::Zeroize;

@@ -1,8 +1,8 @@
 //! What a receipt signs, GPCS C.5: the details of the confirmation, then the data of the operation.
 
 use crate::aid::Aid;
-use crate::install::lv::Out;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
+use crate::lv::Out;
 
 /// An operation that has been done, as its receipt names it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,8 @@
 //! What a token signs, GPCS C.4.
 
 use crate::delete::Delete;
-use crate::install::{Error, ErrorKind, Function, Install};
+use crate::error::{Error, ErrorKind};
+use crate::install::{Function, Install};
 
 /// P1, P2 and the length of the fields: 3 or 5 octets.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! Joins the data objects of STORE DATA blocks, which may be cut anywhere.
 
 use super::Structure;
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use gp_tlv::{Dgi, DgiReader, Reader, Tlv};
 
 /// One whole object.
@@ -18,7 +18,7 @@ pub enum Item<'a> {
 /// Joins objects in the caller's buffer, which holds one object at least: the longest that is accepted.
 ///
 /// ```
-/// use gp_cardmanager_model::install::Error;
+/// use gp_cardmanager_model::error::Error;
 /// use gp_cardmanager_model::store_data::{Assembler, Item, Structure};
 ///
 /// let mut buf = [0; 16];

@@ -12,9 +12,9 @@
 //!
 //! Tolerances of the reader: common objects in a leading `B7` (with `97`, which one host writes); unknown objects.
 
-use crate::install::lv::{Out, each_object, once};
-use crate::install::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use crate::key_info::{KeyAccess, KeyUsage};
+use crate::lv::{Out, each_object, once};
 use crate::put_key::{Dek, KeyType, SecretBlock, aes_key, encrypt};
 use core::fmt;
 use gp_scp03::Key;

@@ -160,7 +160,7 @@ pub(crate) fn host_state(host: &mut SecureChannel) -> State {
         SecurityLevel::Full,
         [0; 16],
     ));
-    std::mem::swap(host, &mut spare);
+    core::mem::swap(host, &mut spare);
     let state = spare.suspend().unwrap();
     *host = SecureChannel::resume(copy(&state));
     host.set_message_limit(left);

@@ -21,7 +21,7 @@ pub(crate) fn read(table: &str) -> Vec<Record> {
         } else {
             assert!(line.is_empty(), "no line of a table: {line}");
             if !lines.is_empty() {
-                let record = Record { lines: std::mem::take(&mut lines) };
+                let record = Record { lines: core::mem::take(&mut lines) };
                 assert!(record.get("name").is_some() && record.get("source").is_some(), "{record:?}");
                 records.push(record);
             }

@@ -5,7 +5,7 @@
 //!  BER LV     LL value              00..7F | 81 xx | 82 xxxx | and 80 alone = 128 (GPCS 11.5.2.3.7)
 //! ```
 
-use super::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind};
 use gp_tlv::Tag;
 
 /// A cursor over the octets of one body that knows its position.
