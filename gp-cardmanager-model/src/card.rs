@@ -113,6 +113,7 @@ pub struct Card<'m, S: Storage, P, A> {
     profile: &'m Profile<'m>,
     chain: Option<Chain>,
     load: Option<load::Load>,
+    transfer: Option<store_data::Transfer>,
     /// The storage failed in the middle of something: nothing is certain until the next start.
     mute: bool,
 }
@@ -157,7 +158,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if !readable || memory.registry.entry(Index::ISD).is_none() {
             return Err(OpenError::Unreadable);
         }
-        let mut card = Self { memory, log, platform, applets, profile, chain: None, load: None, mute: false };
+        let mut card = Self { memory, log, platform, applets, profile, chain: None, load: None, transfer: None, mute: false };
         card.reset();
         Ok(card)
     }
@@ -167,6 +168,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     pub fn reset(&mut self) {
         self.chain = None;
         self.load = None;
+        self.transfer = None;
         self.discard_pending();
         for channel in &mut *self.memory.channels {
             channel.end_session();
@@ -279,7 +281,11 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         let mut chain = match begun {
             Some(chain) if chain.header == plain && (!more || chain.by == by) => chain,
             Some(_) => return Err(StatusWord::CONDITIONS_OF_USE),
-            None => Chain { header: plain, by, length: 0 },
+            None => {
+                // Both are put together in the same memory.
+                self.transfer = None;
+                Chain { header: plain, by, length: 0 }
+            }
         };
         let start = Form::Chained(chain.by).data_offset().saturating_add(chain.length);
         let room =
@@ -303,6 +309,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             apdu.set_protection(None, wire_room);
             let answer = match command {
                 OpenCommand::Select => self.select(channel, &mut apdu),
+                OpenCommand::ManageChannel => self.manage_channel(channel, &mut apdu),
                 OpenCommand::InitializeUpdate => self.initialize_update(channel, &mut apdu),
             };
             let (length, sw) = answer.map_or_else(|refusal| (0, refusal), |length| (length, apdu.status()));
@@ -360,6 +367,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     fn open_command(&self, header: Header) -> Option<OpenCommand> {
         match header.ins {
             ins::SELECT if !header.cla.is_gp() && header.p1 == 0x04 => Some(OpenCommand::Select),
+            // A card with the basic channel alone leaves it to what is selected.
+            ins::MANAGE_CHANNEL if !header.cla.is_gp() && self.memory.channels.len() > 1 => {
+                Some(OpenCommand::ManageChannel)
+            }
             ins::INITIALIZE_UPDATE if gp_scp03::InitializeUpdate::is(header) => {
                 let (index, entry) = self.selected(header.cla.channel())?;
                 let served = entry.is_domain() || self.applets.uses_secure_channel(handle(index, &entry));
@@ -380,6 +391,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // A load is a strict sequence: anything in between ends it.
             self.abort_load(channel);
         }
+        if self.memory.registry.entry(domain).is_some_and(RegistryEntry::is_locked) {
+            // A LOCKED security domain rejects all commands (GPCS 5.3.2.4).
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         let terminated = self.life_cycle() == CardLifeCycle::Terminated;
         match header.ins {
             ins::GET_DATA | ins::GET_DATA_ODD => return self.get_data(channel, domain, apdu),
@@ -391,6 +406,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             ins::GET_STATUS => self.get_status(channel, domain, apdu),
             ins::INSTALL => self.install(channel, domain, apdu),
             ins::LOAD => self.load(channel, domain, apdu),
+            ins::DELETE => self.delete(channel, domain, apdu),
+            ins::SET_STATUS => self.set_status(domain, apdu),
+            ins::PUT_KEY => self.put_key(channel, domain, apdu),
+            ins::STORE_DATA => self.store_data(channel, domain, apdu),
             ins::BEGIN_R_MAC_SESSION | ins::END_R_MAC_SESSION => self.r_mac_session(channel, apdu),
             ins::EXTERNAL_AUTHENTICATE => Err(StatusWord::CONDITIONS_OF_USE),
             _ => self.other_command(domain, apdu),
@@ -406,6 +425,12 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// Writes changes as one group and applies them: all or none, whatever happens to the power. `changes` may be called
     /// more than once and must say the same each time.
     fn commit(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
+        self.write(changes)?;
+        self.take_effect()
+    }
+
+    /// The first half of [`commit`](Self::commit): the changes are certain, but the memory is still as before.
+    fn write(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
         let memory = &self.memory;
         // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
         let mut grown = 0_u32;
@@ -430,13 +455,17 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             written = self.log.compact(|sink| write_snapshot(memory, sink)).and_then(|()| self.log.append(emit));
         }
         match written {
-            Ok(()) => {}
-            Err(LogError::Full | LogError::TooLong) => return Err(StatusWord::NOT_ENOUGH_MEMORY),
+            Ok(()) => Ok(()),
+            Err(LogError::Full | LogError::TooLong) => Err(StatusWord::NOT_ENOUGH_MEMORY),
             Err(_) => {
                 self.mute = true;
-                return Err(StatusWord::MEMORY_FAILURE);
+                Err(StatusWord::MEMORY_FAILURE)
             }
         }
+    }
+
+    /// The second half: what was written is read back and applied.
+    fn take_effect(&mut self) -> Result<(), StatusWord> {
         let memory = &mut self.memory;
         let mut readable = true;
         let read = self.log.replay_last(|record| readable &= apply(memory, record).is_ok());
@@ -473,6 +502,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
 #[derive(Clone, Copy, Debug)]
 enum OpenCommand {
     Select,
+    ManageChannel,
     InitializeUpdate,
 }
 

@@ -208,21 +208,36 @@ impl fmt::Debug for ImplicitSelection {
 pub struct TagList<'a>(&'a [u8]);
 
 impl<'a> TagList<'a> {
+    /// All a card may say of an application: AID, state, privileges, implicit selection, load file, security domain.
+    pub const APPLICATION: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xC5, 0xCF, 0xC4, 0xCC]);
+    /// All a card may say of a load file: AID, state, version, modules, security domain.
+    pub const LOAD_FILE: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xCE, 0x84, 0xCC]);
+
     /// Reads tags that follow each other without lengths.
     ///
     /// # Errors
     /// `Truncated` or `MalformedTag`.
     pub fn parse(tags: &'a [u8]) -> Result<Self, Error> {
-        let mut reader = Reader::new(tags);
+        Self::parse_at(tags, 0)
+    }
+
+    /// [`parse`](Self::parse) with positions that count from `base`.
+    pub(crate) fn parse_at(tags: &'a [u8], base: usize) -> Result<Self, Error> {
+        let mut reader = Reader::with_base(tags, base);
         while reader.next_tag()?.is_some() {}
         Ok(Self(tags))
+    }
+
+    /// The tags, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Tag> + 'a {
+        let mut reader = Reader::new(self.0);
+        core::iter::from_fn(move || reader.next_tag().ok().flatten())
     }
 
     /// Whether `tag` is in the list.
     #[must_use]
     pub fn contains(&self, tag: Tag) -> bool {
-        let mut reader = Reader::new(self.0);
-        core::iter::from_fn(|| reader.next_tag().ok().flatten()).any(|listed| listed == tag)
+        self.iter().any(|listed| listed == tag)
     }
 
     /// The octets.

@@ -14,6 +14,7 @@
 //!
 //! Tolerances of the reader: unknown criteria, RFU bits of P2, and no criterion at all for P1 `80`, where it is ignored.
 
+use crate::entry::TagList;
 use crate::error::{Error, ErrorKind};
 use crate::lv::{Out, each_object, once};
 use gp_apdu::{Class, Header, ins};
@@ -71,47 +72,6 @@ impl Subset {
     }
 }
 
-/// A list of tags, one after the other without lengths: the value of `5C`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct TagList<'a>(&'a [u8]);
-
-impl<'a> TagList<'a> {
-    /// All a card may say of an application: AID, state, privileges, implicit selection, load file, security domain.
-    pub const APPLICATION: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xC5, 0xCF, 0xC4, 0xCC]);
-    /// All a card may say of a load file: AID, state, version, modules, security domain.
-    pub const LOAD_FILE: TagList<'static> = TagList(&[0x4F, 0x9F, 0x70, 0xCE, 0x84, 0xCC]);
-
-    /// Takes the octets of whole tags.
-    ///
-    /// # Errors
-    /// The TLV error of the first tag that is malformed or cut, at its position.
-    pub fn new(octets: &'a [u8]) -> Result<Self, Error> {
-        Self::at(octets, 0)
-    }
-
-    fn at(octets: &'a [u8], base: usize) -> Result<Self, Error> {
-        let mut reader = gp_tlv::Reader::with_base(octets, base);
-        while reader.next_tag().map_err(|e| Error::tlv(e, 0))?.is_some() {}
-        Ok(Self(octets))
-    }
-
-    /// The octets of the list.
-    pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
-    }
-
-    /// The tags, in their order.
-    pub fn iter(self) -> impl Iterator<Item = Tag> + 'a {
-        let mut reader = gp_tlv::Reader::new(self.0);
-        core::iter::from_fn(move || reader.next_tag().ok().flatten())
-    }
-
-    /// Whether `tag` is in the list.
-    pub fn contains(self, tag: Tag) -> bool {
-        self.iter().any(|listed| listed == tag)
-    }
-}
-
 /// A GET STATUS command.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GetStatus<'a> {
@@ -152,7 +112,7 @@ impl<'a> GetStatus<'a> {
             AID if object.value.len() > MAX_AID => Err(Error::at(ErrorKind::BadLength, object.at)),
             AID => once(&mut aid, object.value, object.at),
             TAG_LIST => {
-                let list = TagList::at(object.value, object.inside)?;
+                let list = TagList::parse_at(object.value, object.inside).map_err(|e| Error::tlv(e, 0))?;
                 once(&mut tags, list, object.at)
             }
             _ => Ok(()),

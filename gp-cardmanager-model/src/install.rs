@@ -14,7 +14,7 @@
 
 pub mod control_reference;
 mod function;
-mod implicit_selection;
+mod implicit_slots;
 mod parameters;
 mod security_domain;
 #[cfg(test)]
@@ -22,7 +22,7 @@ pub(crate) mod tests;
 
 pub use control_reference::ControlReference;
 pub use function::Function;
-pub use implicit_selection::ImplicitSelection;
+pub use implicit_slots::ImplicitSlots;
 pub use parameters::{Parameters, Restriction, Services};
 pub use security_domain::{Protocol, Protocols, SecurityDomainParameters};
 

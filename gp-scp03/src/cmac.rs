@@ -25,6 +25,19 @@ impl Subkeys {
     }
 }
 
+#[cfg(feature = "cached-keys")]
+impl Subkeys {
+    /// K1, for a full last block.
+    pub(crate) const fn full(&self) -> &Block {
+        &self.full
+    }
+
+    /// K2, for a padded last block.
+    pub(crate) const fn padded(&self) -> &Block {
+        &self.padded
+    }
+}
+
 impl Drop for Subkeys {
     fn drop(&mut self) {
         self.full.zeroize();

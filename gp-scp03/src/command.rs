@@ -57,7 +57,7 @@ impl Session {
             (&self.keys.enc, Self::counter_block(counter, false))
         });
         let head = Header::join(&header, &lc);
-        let computed = seal(enc, &self.keys.mac, [&self.chaining.0, head.octets()], body, &[]);
+        let computed = seal(enc, &self.keys.mac, &self.chaining.0, head.octets(), body, &[]);
         mac.iter_mut().zip(computed).for_each(|(to, from)| *to = from);
         command.set_class(class);
         self.chaining.0 = computed;
@@ -98,7 +98,7 @@ impl Session {
         let (header, lc) = Self::mac_header(command, data.len()).map_err(|_| Error::Security)?;
         let (body, received) = data.split_at_checked(body_length).ok_or(Error::Security)?;
         let head = Header::join(&header, &lc);
-        let computed = tag(&self.keys.mac, [&self.chaining.0, head.octets()], body, &[]);
+        let computed = tag(&self.keys.mac, &self.chaining.0, head.octets(), body, &[]);
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }

@@ -1,7 +1,10 @@
 //! The arithmetic of the message path and the two representations of its keys; everything above works on octets and lengths alone.
 //!
-//! [`seal`] is one pass in its interface (encrypt, then MAC what was encrypted) and two in its present form; whoever
-//! fuses them changes this file only.
+//! With `cached-keys` a message is one region in which both chains run side by side (`fused.rs`); without, keys are
+//! expanded for each message and the two passes follow each other. The results are the same.
+
+#[cfg(feature = "cached-keys")]
+mod fused;
 
 use core::fmt;
 
@@ -99,26 +102,54 @@ macro_rules! redacted {
 redacted!(CipherKey, MacKey);
 
 /// Encrypts `body` in place when a key and a counter block are given (`body` is whole blocks then), and answers
-/// `CMAC(mac, prefix | body as it now stands | suffix)`.
+/// `CMAC(mac, chaining | head | body as it now stands | suffix)`. `head` is at most 7 octets, `suffix` at most 2, and one of them is there.
 pub(crate) fn seal(
     enc: Option<(&CipherKey, Block)>,
     mac: &MacKey,
-    prefix: [&[u8]; 2],
+    chaining: &Block,
+    head: &[u8],
     body: &mut [u8],
     suffix: &[u8],
 ) -> Block {
-    if let Some((key, counter_block)) = enc {
-        key.encrypt(counter_block, body.as_chunks_mut().0);
+    let Some((key, counter_block)) = enc else { return tag(mac, chaining, head, body, suffix) };
+    let blocks = body.as_chunks_mut().0;
+    #[cfg(feature = "cached-keys")]
+    if let Some(head) = fused::Head::new(head) {
+        let mut computed = [0; 16];
+        let (cipher, subkeys) = &mac.cached;
+        let message = fused::Sealing {
+            counter_block: &counter_block,
+            chaining,
+            head,
+            body: &mut *blocks,
+            suffix,
+            subkeys,
+            mac: &mut computed,
+        };
+        if fused::seal(&key.cipher, cipher, message) {
+            return computed;
+        }
     }
-    tag(mac, prefix, body, suffix)
+    key.encrypt(counter_block, blocks);
+    tag(mac, chaining, head, body, suffix)
 }
 
-/// `CMAC(mac, prefix | body | suffix)`: what a receiver computes before it touches the body.
-pub(crate) fn tag(mac: &MacKey, [first, second]: [&[u8]; 2], body: &[u8], suffix: &[u8]) -> Block {
-    mac.cmac(&[first, second, body, suffix])
+/// `CMAC(mac, chaining | head | body | suffix)`: what a receiver computes before it touches the body.
+pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: &[u8], body: &[u8], suffix: &[u8]) -> Block {
+    #[cfg(feature = "cached-keys")]
+    if let Some(head) = fused::Head::new(head) {
+        let mut computed = [0; 16];
+        let (cipher, subkeys) = &mac.cached;
+        fused::tag(cipher, fused::Tagging { chaining, head, body, suffix, subkeys, mac: &mut computed });
+        return computed;
+    }
+    mac.cmac(&[chaining, head, body, suffix])
 }
 
 /// Decrypts `body`, a multiple of 16 octets, in place. Only after its MAC held.
 pub(crate) fn open(key: &CipherKey, counter_block: Block, body: &mut [u8]) {
     key.decrypt(counter_block, body.as_chunks_mut().0);
 }
+
+#[cfg(test)]
+mod tests;

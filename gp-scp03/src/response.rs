@@ -54,7 +54,7 @@ impl Session {
             pad80(body, data_length);
             (&self.keys.enc, Self::counter_block(self.counter, true))
         });
-        let computed = seal(enc, &self.keys.r_mac, [&self.chaining.0, &[]], body, &status);
+        let computed = seal(enc, &self.keys.r_mac, &self.chaining.0, &[], body, &status);
         mac.iter_mut().zip(computed).for_each(|(to, from)| *to = from);
         sw.iter_mut().zip(status).for_each(|(to, from)| *to = from);
         Ok(answer)
@@ -77,7 +77,7 @@ impl Session {
         }
         let body_length = data.len().checked_sub(self.mode.octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
-        let computed = tag(&self.keys.r_mac, [&self.chaining.0, &[]], body, sw);
+        let computed = tag(&self.keys.r_mac, &self.chaining.0, &[], body, sw);
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }

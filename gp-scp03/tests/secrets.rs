@@ -1,11 +1,11 @@
 //! Nothing that can be formatted shows a key, and what a session takes in memory is what the documentation says.
 
+use core::fmt::Debug;
 use gp_apdu::{Response, StatusWord};
 use gp_scp03::{
     CtrDrbg128, CtrDrbg256, DrbgError, Error, Key, Mode, Reply, Responder, SecureChannel, SecurityLevel, SessionKeys,
     State, StaticKeys,
 };
-use core::fmt::Debug;
 
 #[path = "support/session.rs"]
 mod session;

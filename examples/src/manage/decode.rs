@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 pub use command::{command, name as command_name};
 pub use object::object;
 pub use response::response;
+pub(super) use response::{implementation, status};
+pub(super) use values::{level as level_name, privileges as privilege_names};
 
 use super::hex;
 

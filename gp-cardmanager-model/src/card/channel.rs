@@ -1,6 +1,6 @@
 //! A logical channel of the card: what is selected on it, and its secure channel session.
 
-use gp_scp03::Responder;
+use gp_scp03::{Key, Responder};
 
 use crate::card::registry::Index;
 
@@ -13,8 +13,10 @@ pub struct Channel {
     pub(crate) selected: Option<Index>,
     /// The secure channel session with the selected security domain, or with the one that serves the selected application.
     pub(crate) responder: Responder,
-    /// The key version of the session, for Key-DEK.
+    /// The key version of the session.
     pub(crate) key_version: u8,
+    /// Key-DEK of the session: the one with which it was opened, also when PUT KEY has replaced that set since.
+    pub(crate) dek: Option<Key>,
     /// A SELECT by partial AID came first on this channel, so that SELECT \[next\] has something to go on from.
     pub(crate) searching: bool,
     /// GET STATUS \[next\] goes on here.
@@ -34,6 +36,7 @@ impl Channel {
             selected: None,
             responder: Responder::new(),
             key_version: 0,
+            dek: None,
             searching: false,
             listing: None,
             personalizing: None,
@@ -51,6 +54,7 @@ impl Channel {
     pub(crate) fn end_session(&mut self) {
         self.responder.terminate();
         self.key_version = 0;
+        self.dek = None;
         self.searching = false;
         self.listing = None;
         self.end_personalization();

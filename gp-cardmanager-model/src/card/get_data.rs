@@ -6,6 +6,7 @@ use gp_tlv::{Tag, Writer, tags::card_data, tags::data};
 use crate::capability::{CardCapability, KeySizes, ScpCapability};
 use crate::card::keys::{KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::put_key::default_attributes;
 use crate::card::registry::{Index, Registry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, objects};
@@ -15,6 +16,7 @@ use crate::entry::List;
 use crate::inventory;
 use crate::key_info::{Attributes, Components, KeyAccess, KeyComponent, KeyEntry, KeyUsage};
 use crate::privileges::Privileges;
+use crate::put_key::KeyType;
 
 /// P1 P2 of the list of applications, which is no tag.
 const APPLICATIONS: u16 = 0x2F00;
@@ -211,11 +213,12 @@ fn key_entry(keys: &[KeySlot], first: &KeySlot) -> Option<KeyEntry> {
     });
     for slot in same {
         let place = components.get_mut(usize::from(slot.component))?;
-        *place = KeyComponent { key_type: slot.kind, length: slot.length };
+        *place = KeyComponent { key_type: slot.kind, length: shown_length(slot) };
         count = count.saturating_add(1);
     }
     // The extended form where a usage or access was given that the key's identifier does not stand for, or the length needs it.
-    let extended = components.iter().any(|component| component.length > 255);
+    let attributes = default_attributes(first.kind, first.version, first.id);
+    let extended = (first.usage, first.access) != attributes || components.iter().any(|component| component.length > 255);
     Some(KeyEntry {
         key_identifier: first.id,
         key_version: first.version,
@@ -223,6 +226,17 @@ fn key_entry(keys: &[KeySlot], first: &KeySlot) -> Option<KeyEntry> {
         attributes: extended
             .then_some(Attributes { usage: Some(KeyUsage(first.usage)), access: Some(KeyAccess(first.access)) }),
     })
+}
+
+/// The length of a component as key information tells it: that of an EC point without the `04` before it, and for a
+/// parameter reference the reference itself (GPCS 11.3.3.1).
+fn shown_length(slot: &KeySlot) -> u16 {
+    match (KeyType(slot.kind), slot.value()) {
+        (KeyType::ECC_PUBLIC, [0x04, ..]) => slot.length.saturating_sub(1),
+        (KeyType::ECC_REFERENCE, [reference]) => u16::from(*reference),
+        (KeyType::ECC_REFERENCE, [high, low]) => u16::from_be_bytes([*high, *low]),
+        _ => slot.length,
+    }
 }
 
 /// Octets of a `C0` object.

@@ -571,19 +571,19 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn add_implicit(
         &self,
         entry: &mut RegistryEntry,
-        added: install::ImplicitSelection,
+        added: install::ImplicitSlots,
         for_entry: Option<Index>,
     ) -> Result<(), StatusWord> {
         for (index, other) in self.memory.registry.entries() {
-            let held = other.implicit.iter().filter_map(|octet| install::ImplicitSelection::from_octet(octet.0));
-            let held = held.fold(install::ImplicitSelection::EMPTY, install::ImplicitSelection::union);
+            let held = other.implicit.iter().filter_map(|octet| install::ImplicitSlots::from_octet(octet.0));
+            let held = held.fold(install::ImplicitSlots::EMPTY, install::ImplicitSlots::union);
             if Some(index) != for_entry && index != Index::ISD && held.overlaps(added) {
                 return Err(StatusWord::CONDITIONS_OF_USE);
             }
         }
         let before = entry.implicit;
-        let held = before.iter().filter_map(|octet| install::ImplicitSelection::from_octet(octet.0));
-        let all = held.fold(added, install::ImplicitSelection::union);
+        let held = before.iter().filter_map(|octet| install::ImplicitSlots::from_octet(octet.0));
+        let all = held.fold(added, install::ImplicitSlots::union);
         entry.implicit = [ImplicitSelection(0); 4];
         let mut places = entry.implicit.iter_mut();
         for octet in all.octets() {

@@ -8,13 +8,16 @@
 //! * [`Log::append`] adds a *group* of records: all of them, or none.
 //! * [`Log::compact`] puts a *snapshot*, the records the card gives, in the place of all the records before.
 //!
-//! [`Log::open`] gives back the snapshot's records and those of every group since, in order. An operation that answered
-//! `Ok` is there. One that was cut, at any read, erase or program and with any part of that step done, is there whole or
-//! not at all; the next `open` decides which, and later ones agree. Operations that answer [`LogError::Full`],
-//! [`LogError::TooLong`] or [`LogError::Exhausted`] leave the medium untouched.
-//! No content of a record can be taken for anything but that record, whatever is cut where. This holds without limit as
-//! long as a torn unit is, bit by bit, either still erased or already programmed; for a unit that holds arbitrary bits
-//! it holds up to the chance of a CRC-32.
+//! [`Log::open`] gives back the snapshot's records and those of every group since, in order. An operation that
+//! answered `Ok` is there. One that was cut, at any read, erase or program and with any part of that step done, is
+//! there whole or not at all; the next `open` decides which, and later ones agree. Operations that answer
+//! [`LogError::Full`], [`LogError::TooLong`] or [`LogError::Exhausted`] leave the medium untouched. No content of a
+//! record is ever taken for the frame of another, whatever is cut where: nothing searches the medium.
+//!
+//! For a group this is certain when a torn unit holds its first octets and is erased behind them, which includes all
+//! and nothing. For other torn content, and for headers, it is as good as a CRC-32: one in 4,294,967,296. A CRC is no
+//! signature: whoever chooses the content of records *and* which bits a cut leaves out could make one that passes.
+//! Where that matters, the storage has to authenticate its units.
 //!
 //! *Damage* is what no cut explains, such as a bit that flips later. The log never answers it with records that nobody
 //! wrote. A damaged header has a copy; a damaged snapshot, or a damaged group with others behind it, is
@@ -42,21 +45,21 @@
 //!
 //! # Why it holds
 //!
-//! * **A snapshot is valid when its header is**, and both copies of the header are programmed last, one after the other.
-//!   Until then the other slot is the state; from then on the higher generation wins. The first copy makes the change,
-//!   the second only stands by.
-//! * **A group is valid when its last unit is**, which is programmed last. Where that is follows from the length at its
-//!   start: nothing ever searches for the end of a group, so content that looks like one is never looked at. A cut first
-//!   unit has a length with at least the bits of the true one set, hence no shorter group, and nothing behind it.
-//!   Sequence `FFFF` is not used, so an erased end is none. A unit cut at some octet differs from the whole
-//!   one in its checksum alone or has no valid sequence, and a CRC-32 finds any change of 32 bits in a row.
+//! * **A snapshot is valid when its header is**, and both copies of the header are programmed last, one after the
+//!   other. Until then the other slot is the state; from then on the higher generation wins. The first copy makes the
+//!   change, the second only stands by.
+//! * **A group is valid when its last unit is**, which is programmed last. Where that is follows from the length at
+//!   its start: nothing ever searches for the end of a group, so content that looks like one is never looked at.
+//!   Programming clears bits, so the length in a cut first unit is the true one or a larger one, and what is behind it
+//!   is erased. Sequence `FFFF` is not used, so an erased end is none. A last unit cut at some octet has no valid
+//!   sequence, or differs from the whole one in its checksum alone.
 //! * **Nothing is written behind a cut group.** What follows it could be taken for a part of it; so the next change
 //!   finds the log full, and the card compacts first. That costs one erase for a cut in the middle of a write.
 //!
 //! # Keeping room
 //!
-//! A full log stays usable only if its snapshot and a group fit into a slot together: otherwise not even a deletion can be
-//! recorded. The card has to see to it, with [`Log::capacity`], before it accepts more than that.
+//! A full log stays usable only if its snapshot and a group fit into a slot together: otherwise not even a deletion
+//! can be recorded. The card has to see to it, with [`Log::capacity`], before it accepts more than that.
 
 mod crc;
 mod header;
@@ -73,7 +76,7 @@ use medium::{Medium, Unit};
 pub(crate) use record::Sink;
 use record::{Frames, Writer, measure};
 
-/// The sequence number that is not used, and the first that is not there: as erased.
+/// The sequence number that is not used: it reads like erased units.
 const NO_SEQUENCE: u16 = 0xFFFF;
 /// Largest length of a group.
 const MAX_GROUP: u16 = 0xFFFE;
@@ -145,8 +148,8 @@ impl<S: Storage> Log<S> {
     /// gives no records, and takes none before its first snapshot.
     ///
     /// # Errors
-    /// [`LogError::Corrupt`] for damage that no cut explains, and what the storage reports. Records handed out before are
-    /// then void.
+    /// [`LogError::Corrupt`] for damage that no cut explains, and what the storage reports. Records handed out before
+    /// are then void.
     pub(crate) fn open(storage: S, mut each: impl FnMut(&[u8])) -> Result<(Self, bool), LogError<S::Error>> {
         const { assert!(S::UNIT >= 16 && S::UNIT <= MAX_UNIT && S::UNIT % 8 == 0, "an illegal program unit") };
         // The slot behind no generation is B, so that the first snapshot goes to A.
@@ -194,8 +197,8 @@ impl<S: Storage> Log<S> {
     /// `emit` is called twice, first to measure, and gives the same records both times.
     ///
     /// # Errors
-    /// [`LogError::Full`] when it does not fit or a snapshot has to come first: [`compact`](Self::compact) and try again.
-    /// [`LogError::TooLong`], [`LogError::Dead`], and what the storage reports, after which the log is dead.
+    /// [`LogError::Full`] when it does not fit or a snapshot has to come first: [`compact`](Self::compact) and try
+    /// again. [`LogError::TooLong`], [`LogError::Dead`], and what the storage reports, after which the log is dead.
     pub(crate) fn append(&mut self, mut emit: impl FnMut(&mut Sink<'_>)) -> Result<(), LogError<S::Error>> {
         if self.state == State::Dead {
             return Err(LogError::Dead);
@@ -231,8 +234,8 @@ impl<S: Storage> Log<S> {
     /// `emit` is called twice, first to measure, and gives the same records both times.
     ///
     /// # Errors
-    /// [`LogError::Full`] when a slot is too small for it, [`LogError::TooLong`], [`LogError::Exhausted`], [`LogError::Dead`], and
-    /// what the storage reports, after which the log is dead.
+    /// [`LogError::Full`] when a slot is too small for it, [`LogError::TooLong`], [`LogError::Exhausted`],
+    /// [`LogError::Dead`], and what the storage reports, after which the log is dead.
     pub(crate) fn compact(&mut self, mut emit: impl FnMut(&mut Sink<'_>)) -> Result<(), LogError<S::Error>> {
         if self.state == State::Dead {
             return Err(LogError::Dead);
@@ -261,9 +264,9 @@ impl<S: Storage> Log<S> {
         Ok(())
     }
 
-    /// Reads the group that the last [`append`](Self::append) added back from the medium and hands out its records: what
-    /// the card then applies is what it will find at its next start. Without a group since the medium was opened or
-    /// compacted, or when the last one was empty, there is nothing.
+    /// Reads the group that the last [`append`](Self::append) added back from the medium and hands out its records:
+    /// what the card then applies is what it will find at its next start. Without a group since the medium was opened
+    /// or compacted, or when the last one was empty, there is nothing.
     ///
     /// # Errors
     /// [`LogError::Corrupt`] when the medium did not keep the group, [`LogError::Dead`], and what the storage reports.
@@ -309,9 +312,8 @@ impl<S: Storage> Log<S> {
         let mut unit = Unit::new::<S>();
         for at in [0, Medium::<S>::unit()] {
             self.medium.read(slot, at, &mut unit)?;
-            let header = Header::parse::<S>(&unit);
-            if header.is_some_and(|header| self.end_of_snapshot(header.length).is_some()) {
-                return Ok(header);
+            if let Some(header) = Header::parse::<S>(&unit) {
+                return Ok(Some(header));
             }
         }
         Ok(None)

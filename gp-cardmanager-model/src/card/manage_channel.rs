@@ -1,1 +1,127 @@
-//! Being written.
+//! MANAGE CHANNEL on the card (GPCS 6.4.2, 6.4.3, 11.7): opens and closes supplementary logical channels.
+//!
+//! ```text
+//!  opened from channel 0       what is implicitly selectable on the new channel, else on channel 0
+//!  opened from another one     what is selected there
+//! ```
+//! The card has one interface, that of contacts.
+
+use gp_apdu::{LogicalChannel, StatusWord};
+
+use crate::card::install::body_status;
+use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
+use crate::card::storage::Storage;
+use crate::card::{Answer, Card, handle};
+use crate::install::ImplicitSlots;
+use crate::manage_channel::ManageChannel;
+use crate::privileges::Privileges;
+
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
+    /// MANAGE CHANNEL, never under secure messaging. A channel opens with an application or stays closed.
+    pub(super) fn manage_channel(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
+        let header = apdu.header();
+        if header.cla.is_protected() {
+            return Err(StatusWord::SECURE_MESSAGING_NOT_SUPPORTED);
+        }
+        match ManageChannel::parse(header.p1, header.p2).map_err(body_status)? {
+            ManageChannel::OpenAny => {
+                let closed = (0_u8..).zip(self.memory.channels.iter()).find(|(_, channel)| !channel.open);
+                let new = closed.and_then(|(number, _)| LogicalChannel::new(number));
+                let new = new.ok_or(StatusWord::FUNCTION_NOT_SUPPORTED)?;
+                self.open_channel(channel, new, apdu)?;
+                apdu.respond(&[new.number()])
+            }
+            ManageChannel::Open(new) => {
+                match self.channel(new) {
+                    None => return Err(StatusWord::CHANNEL_NOT_SUPPORTED),
+                    Some(new) if new.open => return Err(StatusWord::FUNCTION_NOT_SUPPORTED),
+                    Some(_) => {}
+                }
+                self.open_channel(channel, new, apdu)?;
+                Ok(0)
+            }
+            ManageChannel::Close(old) => self.close_channel(old, apdu),
+        }
+    }
+
+    fn open_channel(
+        &mut self,
+        from: LogicalChannel,
+        new: LogicalChannel,
+        apdu: &mut Apdu<'_>,
+    ) -> Result<(), StatusWord> {
+        if !self.is_usable() {
+            return Err(StatusWord::FUNCTION_NOT_SUPPORTED);
+        }
+        let selected = if from == LogicalChannel::BASIC {
+            self.implicit_on(new)
+        } else {
+            self.channel(from).and_then(|from| from.selected)
+        };
+        if let Some((index, entry)) = selected.and_then(|index| Some((index, *self.memory.registry.entry(index)?))) {
+            // One that was locked while it was selected stays where it is, and is selected nowhere else.
+            if entry.is_locked() || self.is_barred(new, index, &entry) {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
+            if !entry.is_domain() {
+                self.applets.select(handle(index, &entry), apdu).map_err(|_| StatusWord::SELECTION_FAILED)?;
+            }
+        }
+        let at = self.channel_mut(new).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        at.end_session();
+        at.open = true;
+        at.selected = selected;
+        Ok(())
+    }
+
+    /// Closes a channel: the application session on it ends.
+    fn close_channel(&mut self, old: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
+        let selected = self.selected(old);
+        self.abort_load(old);
+        let at = self.channel_mut(old).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        if !at.open {
+            apdu.warn(StatusWord::CHANNEL_ALREADY_CLOSED);
+            return Ok(0);
+        }
+        at.end_session();
+        at.open = false;
+        at.selected = None;
+        if let Some((index, entry)) = selected.filter(|(_, entry)| !entry.is_domain()) {
+            self.applets.deselect(handle(index, &entry));
+        }
+        Ok(0)
+    }
+
+    /// What is implicitly selectable on a channel: who named it in `CF`, else what is on the basic channel after a reset.
+    /// The holder of Final Application takes the place of one that is LOCKED (GPCS 6.4.2.2).
+    fn implicit_on(&self, channel: LogicalChannel) -> Option<Index> {
+        let registry = &*self.memory.registry;
+        let named = |entry: &RegistryEntry| {
+            let slots = entry.implicit.iter().filter_map(|octet| ImplicitSlots::from_octet(octet.0));
+            entry.is_application() && slots.into_iter().any(|slots| slots.contact(channel.number()))
+        };
+        match registry.entries().find(|(_, entry)| named(entry)) {
+            Some((_, entry)) if entry.is_locked() || entry.state == INSTALLED => {
+                registry.holder(Privileges::FINAL_APPLICATION)
+            }
+            Some((index, _)) => Some(index),
+            None => self.implicitly_selected(),
+        }
+    }
+
+    /// May the application not be selected on this channel, because it or another one of its load file is selected on another
+    /// and the code cannot be selected twice? Security domains always can (GPCS 6.4).
+    pub(super) fn is_barred(&self, channel: LogicalChannel, index: Index, entry: &RegistryEntry) -> bool {
+        if entry.is_domain() || self.applets.multi_selectable(handle(index, entry)) {
+            return false;
+        }
+        (0_u8..).zip(self.memory.channels.iter()).any(|(number, other)| {
+            let selected = other.selected.filter(|_| other.open && number != channel.number());
+            selected.is_some_and(|selected| {
+                let file = self.memory.registry.entry(selected).and_then(|other| other.file);
+                selected == index || (file.is_some() && file == entry.file)
+            })
+        })
+    }
+}

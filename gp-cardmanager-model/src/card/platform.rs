@@ -61,6 +61,13 @@ pub trait Platform {
         let _ = out;
     }
 
+    /// The check value of a key that is no AES key, by its key type (GPCS 11.1.8): of a DES key the first 3 octets of the
+    /// encryption of eight octets `00`. `None`: it cannot be told here, and a check value is taken as it comes.
+    fn check_value(&mut self, key_type: u8, key: &[u8]) -> Option<[u8; 3]> {
+        let _ = (key_type, key);
+        None
+    }
+
     /// Verifies an RSA or ECC signature over the parts one after the other. `components` is the public key as PUT KEY
     /// brought it: key type and value of each component, in order (GPCS B.3, B.4).
     fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
@@ -86,6 +93,10 @@ impl<T: Platform + ?Sized> Platform for &mut T {
 
     fn hash_finish(&mut self, out: &mut [u8]) {
         T::hash_finish(self, out);
+    }
+
+    fn check_value(&mut self, key_type: u8, key: &[u8]) -> Option<[u8; 3]> {
+        T::check_value(self, key_type, key)
     }
 
     fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
@@ -178,13 +189,19 @@ pub trait Applets {
         Err(StatusWord::CONDITIONS_OF_USE)
     }
 
+    /// May instances of this one's load file be selected on several logical channels at a time?
+    fn multi_selectable(&self, app: AppHandle) -> bool {
+        let _ = app;
+        true
+    }
+
     /// Does the instance let its security domain open and unwrap secure channel sessions for it?
     fn uses_secure_channel(&self, app: AppHandle) -> bool {
         let _ = app;
         false
     }
 
-    /// May the instance be deleted now? "No" where another application refers to it.
+    /// May the instance, or the load file, be deleted now? "No" where another application or load file refers to it.
     fn may_delete(&self, app: AppHandle) -> bool {
         let _ = app;
         true
@@ -218,6 +235,10 @@ impl<T: Applets + ?Sized> Applets for &mut T {
 
     fn personalize(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
         T::personalize(self, app, apdu)
+    }
+
+    fn multi_selectable(&self, app: AppHandle) -> bool {
+        T::multi_selectable(self, app)
     }
 
     fn uses_secure_channel(&self, app: AppHandle) -> bool {

@@ -1,1 +1,260 @@
-//! Being written.
+//! PUT KEY on the card (GPCS 11.8, Amendment D 7.2), and what it shares with keys that STORE DATA brings.
+//!
+//! Keys are *staged* first: decrypted into free slots that wait as pending and are seen by nobody. When all of them are
+//! there and all is checked, one transaction makes them the card's and removes what they replace.
+//!
+//! ```text
+//!  initial keys (version FF or 00)    go when the domain has a complete key set without them
+//!  sequence counter of a key set      000000 when the set is new or replaced whole, kept when a part of it is replaced
+//!  security domain in SELECTABLE      becomes PERSONALIZED with its first complete key set, unless it asked to be told
+//! ```
+
+use gp_apdu::{LogicalChannel, StatusWord};
+use gp_scp03::Key;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::card::install::body_status;
+use crate::card::keys::{self, AES, KeySlot, PART};
+use crate::card::platform::{Apdu, Applets, Memory, Platform};
+use crate::card::registry::{Index, PERSONALIZED, Registry, SELECTABLE};
+use crate::card::storage::Storage;
+use crate::card::transaction::Change;
+use crate::card::{Answer, Card};
+use crate::key_info::Components;
+use crate::put_key::{CHECK_VALUE_LEN, KeyField, KeyType, PutKey, aes_key};
+
+/// The longest key component that this card keeps, in octets: the modulus of RSA with 4096 bits.
+const MAX_COMPONENT: usize = 512;
+
+/// Room for a decrypted component and its padding.
+pub(super) type Clear = Zeroizing<[u8; MAX_COMPONENT + 16]>;
+
+/// An empty [`Clear`].
+pub(super) fn clear() -> Clear {
+    Zeroizing::new([0; MAX_COMPONENT + 16])
+}
+
+/// What a key is beside its components.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Staged {
+    pub(super) owner: Index,
+    pub(super) version: u8,
+    pub(super) id: u8,
+    pub(super) usage: u16,
+    pub(super) access: u8,
+}
+
+impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
+    /// PUT KEY: needs a session, whose Key-DEK encrypts the keys. The answer is the new version and all check values.
+    pub(super) fn put_key(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
+        self.authenticated(apdu)?;
+        let header = apdu.header();
+        let room = apdu.answer().len();
+        let command = PutKey::parse(header.p1, header.p2, apdu.data()).map_err(body_status)?;
+        let mut answer = [0; 256];
+        let length = command.emit_answer(&mut answer).map_err(body_status)?.len();
+        if length > room {
+            return Err(StatusWord::NOT_ENOUGH_MEMORY);
+        }
+        self.check_names(domain, &command)?;
+        let dek = self.session_dek(channel)?;
+        let replaces = command.target.replaces;
+        let staged = command.keys().try_for_each(|key| self.stage_field(domain, command.version, &key, &dek));
+        staged.and_then(|()| self.finish_staging(domain, replaces)).inspect_err(|_| self.drop_staged())?;
+        let committed = self.commit(|memory, emit| emit_staged(memory, domain, replaces, emit));
+        self.drop_staged();
+        committed?;
+        apdu.respond(answer.get(..length).unwrap_or_default())
+    }
+
+    /// Key-DEK of the session on this channel.
+    pub(super) fn session_dek(&self, channel: LogicalChannel) -> Result<Key, StatusWord> {
+        let dek = self.channel(channel).and_then(|channel| channel.dek.as_ref());
+        dek.map(Key::duplicate_secret).ok_or(StatusWord::CONDITIONS_OF_USE)
+    }
+
+    /// Are the keys to be replaced there, and the new names free?
+    fn check_names(&self, domain: Index, command: &PutKey<'_>) -> Result<(), StatusWord> {
+        let slots = &*self.memory.keys;
+        for key in command.keys() {
+            let replaces = command.target.replaces;
+            if replaces.is_some_and(|old| keys::find(slots, domain, old, key.id).is_none()) {
+                return Err(StatusWord::REFERENCED_DATA_NOT_FOUND);
+            }
+            if replaces != Some(command.version) && keys::find(slots, domain, command.version, key.id).is_some() {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        }
+        Ok(())
+    }
+
+    fn stage_field(&mut self, owner: Index, version: u8, key: &KeyField<'_>, dek: &Key) -> Result<(), StatusWord> {
+        let kind = key.key_type().ok_or(StatusWord::WRONG_DATA)?;
+        let (usage, access) = default_attributes(kind.0, version, key.id);
+        let staged = Staged {
+            owner,
+            version,
+            id: key.id,
+            usage: key.usage.map_or(usage, |usage| usage.0),
+            access: key.access.map_or(access, |access| access.0),
+        };
+        for (number, component) in (0_u8..).zip(key.components()) {
+            let mut clear = clear();
+            let value = if component.key_type.is_secret() {
+                let mut dek = dek;
+                component.decrypt(&mut dek, &mut clear[..]).map_err(body_status)?
+            } else {
+                component.block
+            };
+            if number == 0 {
+                self.verify_check_value(kind, value, key.check_value)?;
+            }
+            self.stage(&staged, number, component.key_type.0, value)?;
+        }
+        Ok(())
+    }
+
+    /// Does the check value fit? AES and DES keys must have one (GPCS B.5, Amendment D 4.1.4); for other keys it counts where the
+    /// platform knows it.
+    pub(super) fn verify_check_value(&mut self, kind: KeyType, key: &[u8], check_value: &[u8]) -> Result<(), StatusWord> {
+        if matches!(kind, KeyType::AES | KeyType::DES) && check_value.len() != CHECK_VALUE_LEN {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        if kind == KeyType::AES {
+            return aes_key(key, check_value, 0).map(|_| ()).map_err(body_status);
+        }
+        match self.platform.check_value(kind.0, key) {
+            Some(known) if !check_value.is_empty() && !bool::from(known.as_slice().ct_eq(check_value)) => {
+                Err(StatusWord::SECURITY_STATUS)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts one component of a new key into free slots, where it waits.
+    pub(super) fn stage(&mut self, key: &Staged, component: u8, kind: u8, value: &[u8]) -> Result<(), StatusWord> {
+        if usize::from(component) >= Components::MAX || value.is_empty() {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        let length = u16::try_from(value.len()).map_err(|_| StatusWord::NOT_ENOUGH_MEMORY)?;
+        if value.len() > MAX_COMPONENT {
+            return Err(StatusWord::NOT_ENOUGH_MEMORY);
+        }
+        for (part, octets) in (0_u8..).zip(value.chunks(PART)) {
+            let at = keys::free(self.memory.keys).next().ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+            let slot = self.memory.keys.get_mut(at).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+            slot.wipe();
+            slot.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+            slot.owner = Some(key.owner);
+            slot.pending = true;
+            (slot.version, slot.id, slot.component, slot.part, slot.kind) = (key.version, key.id, component, part, kind);
+            (slot.usage, slot.access, slot.length) = (key.usage, key.access, length);
+        }
+        Ok(())
+    }
+
+    /// The last checks over all that is staged: a replacement keeps type and size (GPCS 11.8.2.1). Counters go over to where they
+    /// belong.
+    pub(super) fn finish_staging(&mut self, owner: Index, replaces: Option<u8>) -> Result<(), StatusWord> {
+        let slots = &*self.memory.keys;
+        let staged = || slots.iter().filter(move |slot| slot.pending && slot.owner == Some(owner));
+        for first in staged().filter(|slot| slot.component == 0 && slot.part == 0) {
+            let old = replaces.unwrap_or(first.version);
+            let shape = |pending: bool, version: u8| {
+                let of_key = move |slot: &&KeySlot| {
+                    slot.owner == Some(owner)
+                        && slot.pending == pending
+                        && (slot.version, slot.id, slot.part) == (version, first.id, 0)
+                };
+                slots.iter().filter(of_key).map(|slot| (slot.component, slot.kind, slot.length))
+            };
+            let replaced = keys::find(slots, owner, old, first.id).is_some();
+            let same = shape(false, old).count() == shape(true, first.version).count()
+                && shape(true, first.version).all(|part| shape(false, old).any(|other| other == part));
+            if replaced && !same {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        }
+        let enc = slots.iter().position(|slot| slot.pending && slot.owner == Some(owner) && is_first_aes(slot, 1));
+        let Some(enc) = enc else { return Ok(()) };
+        let version = slots.get(enc).map_or(0, |slot| slot.version);
+        let whole = (1..=3).all(|id| staged().any(|slot| slot.version == version && is_first_aes(slot, id)));
+        let before = keys::find(slots, owner, replaces.unwrap_or(version), 1).filter(|_| !whole);
+        if let Some(before) = before.and_then(|before| slots.get(before)) {
+            let (sequence, failures) = (before.sequence, before.failures);
+            if let Some(slot) = self.memory.keys.get_mut(enc) {
+                (slot.sequence, slot.failures) = (sequence, failures);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets what is staged.
+    pub(super) fn drop_staged(&mut self) {
+        self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
+    }
+}
+
+/// Emits the staged keys of a security domain and all that goes with them.
+pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8>, emit: &mut dyn FnMut(Change<'_>)) {
+    let slots = &*memory.keys;
+    if !slots.iter().any(|slot| slot.pending && slot.owner == Some(owner)) {
+        return;
+    }
+    let replaced = |old: &KeySlot| {
+        slots.iter().any(|new| {
+            new.pending
+                && new.owner == Some(owner)
+                && new.id == old.id
+                && replaces.unwrap_or(new.version) == old.version
+        })
+    };
+    let complete = completes_set(slots, owner, replaced);
+    for (at, old) in slots.iter().enumerate().filter(|(_, slot)| slot.owner == Some(owner) && !slot.pending) {
+        if replaced(old) || (complete && matches!(old.version, 0x00 | 0xFF)) {
+            emit(Change::RemoveKey(at));
+        }
+    }
+    for (at, new) in slots.iter().enumerate().filter(|(_, slot)| slot.owner == Some(owner) && slot.pending) {
+        emit(Change::Key(at, new));
+    }
+    let waits = memory
+        .registry
+        .entry(owner)
+        .is_some_and(|entry| owner != Index::ISD && entry.state == SELECTABLE && !entry.explicit);
+    if complete && waits {
+        emit(Change::State(owner, PERSONALIZED));
+    }
+}
+
+/// Do the staged keys, with those that stay, make a key set that opens sessions?
+fn completes_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
+    let length = |version: u8, id: u8| {
+        let mut own = slots.iter().filter(|slot| slot.owner == Some(owner) && slot.version == version);
+        own.find(|slot| is_first_aes(slot, id) && (slot.pending || !replaced(slot))).map(|slot| slot.length)
+    };
+    slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner)).any(|slot| {
+        let lengths = [1, 2, 3].map(|id| length(slot.version, id));
+        matches!(lengths, [Some(enc), Some(mac), Some(dek)] if enc == mac && mac == dek)
+    })
+}
+
+/// The beginning of an AES key with this identifier.
+fn is_first_aes(slot: &KeySlot, id: u8) -> bool {
+    (slot.kind, slot.id, slot.component, slot.part) == (AES, id, 0, 0)
+}
+
+/// Usage qualifier and access of a key that came without: by what its version and identifier stand for (GPCS 7.5.2, 11.1.9).
+pub(super) const fn default_attributes(kind: u8, version: u8, id: u8) -> (u16, u8) {
+    match (kind, version, id) {
+        (_, 0x70, _) => (0x8100, 0x01),
+        (_, 0x71, _) => (0x4400, 0x01),
+        (_, 0x73, _) => (0x8400, 0x01),
+        (_, 0x72..=0x7F, _) => (0x0000, 0x01),
+        (AES, _, 1) => (0x3800, 0x00),
+        (AES, _, 2) => (0x3400, 0x00),
+        (AES, _, 3) => (0xC800, 0x00),
+        _ => (0x0000, 0x01),
+    }
+}

@@ -36,10 +36,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if apdu.level().is_none() {
             return Err(StatusWord::SECURITY_STATUS);
         }
-        match self.life_cycle() {
-            CardLifeCycle::CardLocked | CardLifeCycle::Terminated => Err(StatusWord::CONDITIONS_OF_USE),
-            _ => Ok(()),
-        }
+        if self.is_usable() { Ok(()) } else { Err(StatusWord::CONDITIONS_OF_USE) }
+    }
+
+    /// Is the card in one of the states in which its content may change?
+    pub(super) fn is_usable(&self) -> bool {
+        !matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated)
     }
 
     /// Tests 1 to 5 for all functions of a command.

@@ -109,10 +109,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// Makes an application the selected one of a channel and writes its FCI.
     fn enter(&mut self, channel: LogicalChannel, index: Index, entry: &RegistryEntry, apdu: &mut Apdu<'_>) -> Answer {
+        if self.is_barred(channel, index, entry) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         let own = if entry.is_domain() { 0 } else { self.applets.select(handle(index, entry), apdu)? };
         let before = self.selected(channel).filter(|(before, _)| *before != index);
         if let Some((before, entry)) = before.filter(|(_, entry)| !entry.is_domain()) {
             self.applets.deselect(handle(before, &entry));
+        }
+        // Selecting a security domain again ends the personalisation that it forwards elsewhere (GPCS 11.11.2).
+        for other in self.memory.channels.iter_mut().filter(|other| other.selected == Some(index)) {
+            other.end_personalization();
         }
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_session();

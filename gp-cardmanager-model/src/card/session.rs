@@ -48,10 +48,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             implementation,
             sequence,
         };
+        let dek = set.dek(self.memory.keys);
         let mut source = set.source(self.memory.keys);
         let at =
             self.memory.channels.get_mut(usize::from(channel.number())).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.key_version = set.version;
+        at.dek = dek;
         at.responder.challenge(&mut source, &info, &request, &card_challenge, apdu.answer())
     }
 

@@ -45,8 +45,8 @@ impl Slot {
 ///   A driver that caches or reorders writes breaks this.
 /// * Power may fail inside any call. The unit being programmed may then hold anything; after a cut erase every unit of
 ///   that slot may. Other units keep their content.
-/// * What a cut left behind can be read: `read` gives some octets, the same ones each time, and does not fail.
-///   Where the medium has error correction, the driver answers any octets but all `FF` for a unit that it cannot correct.
+/// * What a cut left behind can be read: `read` gives some octets, the same ones each time, and does not fail. Where
+///   the medium has error correction, the driver answers any octets but all `FF` for a unit that it cannot correct.
 /// * A unit whose programming was cut and that still reads all `FF` may be programmed.
 pub trait Storage {
     /// What the driver reports when the medium fails.

@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn no_octets_panic(p1: u8, p2: u8, octets in vec(any::<u8>(), 0..40)) {
         let _ = GetStatus::parse(p1, p2, &octets);
-        let _ = TagList::new(&octets);
+        let _ = TagList::parse(&octets);
     }
 }
 
@@ -75,5 +75,5 @@ fn tag_lists() {
     let list = TagList::APPLICATION;
     assert_eq!(list.iter().count(), 6);
     assert!(list.contains(Tag::new(0x9F70)) && !list.contains(Tag::new(0x84)));
-    assert_eq!(TagList::new(list.as_bytes()), Ok(list));
+    assert_eq!(TagList::parse(list.as_bytes()), Ok(list));
 }

@@ -1,22 +1,19 @@
 //! INITIALIZE UPDATE and EXTERNAL AUTHENTICATE: opening a session (Amendment D 5.4).
 //!
 //! ```text
-//!  Start       -- INITIALIZE UPDATE -->
-//!  Sent        <- key information, challenge, cryptogram --      the keys are asked for now
-//!  Challenged  -- EXTERNAL AUTHENTICATE -->                      only if the card cryptogram is right
-//!  Proved      <- 9000 --
-//!  Over           the channel is in the slot
+//!  start        -- INITIALIZE UPDATE -->
+//!               <- key information, challenge, cryptogram --      the keys are asked for now
+//!  challenged   -- EXTERNAL AUTHENTICATE -->                      only if the card cryptogram is right
+//!               <- 9000 --
+//!  open            the channel is in the slot
 //! ```
 
 use core::fmt;
 
-use gp_apdu::{Response, StatusWord, ins};
-use gp_scp03::{
-    Authenticating, Challenge, ChallengePolicy, ChallengeVerdict, Challenged, Initiator, KeySetInfo, KeySource, Quirks,
-    Reply, SecurityLevel,
-};
+use gp_scp03::{Challenge, ChallengePolicy, Challenged, KeySource, Quirks, Reply, SecurityLevel};
 
-use super::{Cover, Draft, Failure, Refusal, Slot, Step, Task};
+use super::handshake::Handshake;
+use super::{Cover, Draft, Failure, Guard, Opened, Slot, Step, Task};
 
 /// Opens a session with the selected application: exactly one INITIALIZE UPDATE, at most one EXTERNAL AUTHENTICATE.
 ///
@@ -24,8 +21,9 @@ use super::{Cover, Draft, Failure, Refusal, Slot, Step, Task};
 /// keys derived on the spot, a security module. It is called once, when the card has answered. It may answer
 /// [`Failure::Stopped`], and then nothing more is sent.
 ///
-/// Nothing is selected and nothing read beforehand, nothing is retried: after a failure a card may have counted an attempt
-/// ([`Guard`](super::Guard) counts along).
+/// Nothing is selected and nothing read beforehand, nothing is retried. After a failure the card may have counted an
+/// attempt; a [`Guard`] counts along, and [`diagnose`](super::diagnose) finds out without the card which keys would have
+/// been right.
 ///
 /// ```no_run
 /// # use gp_cardmanager_model::host::{Authenticate, Error, Host, run};
@@ -39,35 +37,9 @@ use super::{Cover, Draft, Failure, Refusal, Slot, Step, Task};
 /// # }
 /// ```
 pub struct Authenticate<'a, F> {
-    challenge: Challenge,
-    key_version: u8,
-    level: SecurityLevel,
-    policy: ChallengePolicy<'a>,
-    message_limit: Option<u32>,
-    quirks: Quirks,
+    handshake: Handshake<'a>,
     keys: Option<F>,
-    stage: Stage,
-}
-
-#[allow(clippy::large_enum_variant, reason = "the session keys must lie somewhere, and there is no heap")]
-enum Stage {
-    Start,
-    Sent(Initiator),
-    Challenged(Challenged),
-    Proved(Authenticating),
-    Over(Opened),
-    Failed,
-}
-
-/// An open session.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Opened {
-    /// What the card says of the key set that the session was opened with.
-    pub info: KeySetInfo,
-    /// What the check of the card challenge found.
-    pub challenge: ChallengeVerdict,
-    /// The level of the session: the one asked for.
-    pub level: SecurityLevel,
+    guard: Option<&'a mut Guard>,
 }
 
 impl<'a, F, K> Authenticate<'a, F>
@@ -78,41 +50,43 @@ where
     /// A session at this level with the first key set of the card. The challenge must be fresh, from a generator that
     /// nobody can foresee; its length is the mode, 8 octets for S8, 16 for S16.
     pub const fn new(challenge: Challenge, level: SecurityLevel, keys: F) -> Self {
-        Self {
-            challenge,
-            key_version: 0,
-            level,
-            policy: ChallengePolicy::Off,
-            message_limit: None,
-            quirks: Quirks::NONE,
-            keys: Some(keys),
-            stage: Stage::Start,
-        }
+        Self { handshake: Handshake::new(challenge, level), keys: Some(keys), guard: None }
     }
 
     /// With this key version and no other. 00 is the first key set of the card. Any number is sent as it is; an initial
     /// key set that a card lists as `FF` is on many cards reached by 00 only.
     #[must_use]
-    pub fn with_key_version(self, key_version: u8) -> Self {
-        Self { key_version, ..self }
+    pub fn with_key_version(mut self, key_version: u8) -> Self {
+        self.handshake.key_version = key_version;
+        self
     }
 
     /// Checks a pseudo-random card challenge so (Amendment D 6.2.2.1).
     #[must_use]
-    pub fn with_policy(self, policy: ChallengePolicy<'a>) -> Self {
-        Self { policy, ..self }
+    pub fn with_policy(mut self, policy: ChallengePolicy<'a>) -> Self {
+        self.handshake.policy = policy;
+        self
     }
 
     /// Lets the session protect so many commands and no more.
     #[must_use]
-    pub fn with_message_limit(self, messages: u32) -> Self {
-        Self { message_limit: Some(messages), ..self }
+    pub fn with_message_limit(mut self, messages: u32) -> Self {
+        self.handshake.message_limit = Some(messages);
+        self
     }
 
     /// Follows deviations of the device in this session.
     #[must_use]
-    pub fn with_quirks(self, quirks: Quirks) -> Self {
-        Self { quirks, ..self }
+    pub fn with_quirks(mut self, quirks: Quirks) -> Self {
+        self.handshake.quirks = quirks;
+        self
+    }
+
+    /// Counts the attempt with this guard, which may stop it ([`Failure::Stopped`]) before anything is sent.
+    #[must_use]
+    pub fn guarded(mut self, guard: &'a mut Guard) -> Self {
+        self.guard = Some(guard);
+        self
     }
 }
 
@@ -124,89 +98,41 @@ where
     type Output<'r> = Opened;
 
     fn command(&mut self, draft: &mut Draft<'_>) -> Result<Cover, Failure> {
-        match core::mem::replace(&mut self.stage, Stage::Failed) {
-            Stage::Start => {
-                let initiator = Initiator::new(self.challenge, draft.channel(), self.key_version);
-                draft.whole(|buffer| Ok(initiator.initialize_update(buffer)?.len()))?;
-                self.stage = Stage::Sent(initiator);
-            }
-            Stage::Challenged(challenged) => {
-                let find = self.keys.take().ok_or(Failure::State)?;
-                let mut keys = find(&challenged)?;
-                let (level, policy) = (self.level, self.policy);
-                let mut proved = None;
-                draft.whole(|buffer| {
-                    let (authenticating, octets) = challenged.authenticate(&mut keys, level, policy, buffer)?;
-                    proved = Some(authenticating);
-                    Ok(octets.len())
-                })?;
-                self.stage = Stage::Proved(proved.ok_or(Failure::State)?);
-            }
-            _ => return Err(Failure::State),
+        if self.handshake.is_at_start()
+            && let Some(guard) = &mut self.guard
+        {
+            guard.attempt()?;
         }
-        Ok(Cover::Handshake)
+        let keys = &mut self.keys;
+        self.handshake.command(draft, |challenged| keys.take().ok_or(Failure::State)?(challenged))
     }
 
     fn reply(&mut self, reply: Reply<'_>, slot: &mut Slot) -> Result<Step, Failure> {
-        let response = match reply {
-            Reply::Authentic(response) | Reply::Plain(response) => response,
-            Reply::Refused(status) => Response { data: &[], status },
-        };
-        match core::mem::replace(&mut self.stage, Stage::Failed) {
-            Stage::Sent(initiator) => {
-                let challenged = initiator.challenged(response);
-                self.stage = Stage::Challenged(challenged.map_err(|error| refused(ins::INITIALIZE_UPDATE, error))?);
-                Ok(Step::Again)
-            }
-            Stage::Proved(authenticating) => {
-                let (info, challenge) = (*authenticating.info(), authenticating.challenge());
-                let confirmed = authenticating.confirmed(response);
-                let mut channel = confirmed.map_err(|error| refused(ins::EXTERNAL_AUTHENTICATE, error))?;
-                if let Some(limit) = self.message_limit {
-                    channel.set_message_limit(limit);
+        let step = self.handshake.reply(reply, slot);
+        if let Some(guard) = &mut self.guard {
+            match step {
+                Ok(Step::Done) => guard.succeeded(),
+                Err(Failure::Refused(refusal)) if refusal.instruction == gp_apdu::ins::INITIALIZE_UPDATE => {
+                    guard.take_back();
                 }
-                channel.set_quirks(self.quirks);
-                let level = channel.session_level();
-                slot.install(channel);
-                self.stage = Stage::Over(Opened { info, challenge, level });
-                Ok(Step::Done)
+                Err(Failure::Channel(gp_scp03::Error::TryS16)) => guard.take_back(),
+                _ => {}
             }
-            _ => Err(Failure::State),
         }
+        step
     }
 
     fn output(self, _: &[u8]) -> Result<Opened, Failure> {
-        match self.stage {
-            Stage::Over(opened) => Ok(opened),
-            _ => Err(Failure::State),
-        }
-    }
-}
-
-/// A status word is told together with the command that it answers.
-fn refused(instruction: u8, error: gp_scp03::Error) -> Failure {
-    match error {
-        gp_scp03::Error::Status(status) if status != StatusWord::OK => {
-            Failure::Refused(Refusal::new(instruction, status))
-        }
-        error => Failure::Channel(error),
+        self.handshake.opened()
     }
 }
 
 impl<F> fmt::Debug for Authenticate<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stage = match self.stage {
-            Stage::Start => "start",
-            Stage::Sent(_) => "INITIALIZE UPDATE is under way",
-            Stage::Challenged(_) => "challenged",
-            Stage::Proved(_) => "EXTERNAL AUTHENTICATE is under way",
-            Stage::Over(_) => "open",
-            Stage::Failed => "failed",
-        };
         f.debug_struct("Authenticate")
-            .field("key_version", &self.key_version)
-            .field("level", &self.level)
-            .field("stage", &stage)
+            .field("key_version", &self.handshake.key_version)
+            .field("level", &self.handshake.level)
+            .field("stage", &self.handshake.describe())
             .finish_non_exhaustive()
     }
 }

@@ -34,6 +34,7 @@ pub(super) struct Limits {
     pub(super) wire: Option<NonZeroU8>,
     pub(super) channel: LogicalChannel,
     pub(super) protection: Option<(SecurityLevel, Mode)>,
+    pub(super) key_version: Option<u8>,
 }
 
 impl Limits {
@@ -186,6 +187,18 @@ impl<'b> Draft<'b> {
     #[must_use]
     pub const fn channel(&self) -> LogicalChannel {
         self.limits.channel
+    }
+
+    /// The level of the open session.
+    #[must_use]
+    pub fn level(&self) -> Option<SecurityLevel> {
+        self.limits.protection.map(|(level, _)| level)
+    }
+
+    /// The key version that the session was opened with, where it is known.
+    #[must_use]
+    pub const fn session_key_version(&self) -> Option<u8> {
+        self.limits.key_version
     }
 
     /// Where the data is put: behind the longest Lc that the form may turn out to have.

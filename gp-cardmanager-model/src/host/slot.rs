@@ -17,7 +17,11 @@ use super::Failure;
 /// A dead channel is not an empty place: commands that want the session fail until the session is ended knowingly,
 /// instead of going out in the clear.
 #[derive(Debug, Default)]
-pub struct Slot(Place);
+pub struct Slot {
+    place: Place,
+    /// The key version that the channel was opened with, where it is known.
+    key_version: Option<u8>,
+}
 
 #[derive(Debug, Default)]
 #[allow(clippy::large_enum_variant, reason = "a host has one slot, and the keys must lie somewhere")]
@@ -32,7 +36,7 @@ impl Slot {
     /// The open channel.
     #[must_use]
     pub const fn channel(&self) -> Option<&SecureChannel> {
-        match &self.0 {
+        match &self.place {
             Place::Open(channel) => Some(channel),
             Place::Empty | Place::Dead => None,
         }
@@ -40,7 +44,7 @@ impl Slot {
 
     /// The open channel, to set its limit of messages or its quirks.
     pub const fn channel_mut(&mut self) -> Option<&mut SecureChannel> {
-        match &mut self.0 {
+        match &mut self.place {
             Place::Open(channel) => Some(channel),
             Place::Empty | Place::Dead => None,
         }
@@ -49,28 +53,45 @@ impl Slot {
     /// Did a channel die here, by a wrong answer or a lost one?
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        matches!(self.0, Place::Dead)
+        matches!(self.place, Place::Dead)
+    }
+
+    /// The key version that the session was opened with; `None` without a session, or when its keys came from
+    /// elsewhere.
+    #[must_use]
+    pub const fn key_version(&self) -> Option<u8> {
+        self.key_version
     }
 
     /// Puts an open channel here. One that was here before is wiped.
     pub fn install(&mut self, channel: SecureChannel) {
-        self.0 = Place::Open(channel);
+        self.place = Place::Open(channel);
+        self.key_version = None;
+    }
+
+    pub(super) fn install_opened(&mut self, channel: SecureChannel, key_version: u8) {
+        self.place = Place::Open(channel);
+        self.key_version = Some(key_version);
     }
 
     /// Ends the session knowingly: its keys are wiped and the place is empty.
     pub fn close(&mut self) {
-        if let Place::Open(channel) = &mut self.0 {
+        if let Place::Open(channel) = &mut self.place {
             channel.close();
         }
-        self.0 = Place::Empty;
+        self.place = Place::Empty;
+        self.key_version = None;
     }
 
     /// Takes the channel out, for an owner that keeps or suspends it.
     pub fn take(&mut self) -> Option<SecureChannel> {
-        match core::mem::take(&mut self.0) {
-            Place::Open(channel) => Some(channel),
+        match core::mem::take(&mut self.place) {
+            Place::Open(channel) => {
+                self.key_version = None;
+                Some(channel)
+            }
             other => {
-                self.0 = other;
+                self.place = other;
                 None
             }
         }
@@ -78,19 +99,19 @@ impl Slot {
 
     /// Ends a session whose state the card alone knows now.
     pub(super) fn kill(&mut self) {
-        if let Place::Open(channel) = &mut self.0 {
+        if let Place::Open(channel) = &mut self.place {
             channel.close();
-            self.0 = Place::Dead;
+            self.place = Place::Dead;
         }
     }
 
     /// Opens a protected answer in place.
     pub(super) fn unwrap<'r>(&mut self, answer: &'r mut [u8]) -> Result<Reply<'r>, Failure> {
-        let Place::Open(channel) = &mut self.0 else { return Err(Failure::Channel(gp_scp03::Error::Closed)) };
+        let Place::Open(channel) = &mut self.place else { return Err(Failure::Channel(gp_scp03::Error::Closed)) };
         match channel.unwrap(answer) {
             Ok(reply) => Ok(reply),
             Err(error) => {
-                self.0 = Place::Dead;
+                self.place = Place::Dead;
                 Err(error.into())
             }
         }

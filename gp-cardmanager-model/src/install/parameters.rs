@@ -19,7 +19,7 @@
 //! a 2-octet memory size above 32767; unknown objects are skipped.
 
 use super::control_reference::{self, ControlReference};
-use super::implicit_selection::{self, ImplicitSelection};
+use super::implicit_slots::{self, ImplicitSlots};
 use super::{Error, ErrorKind, Function};
 use crate::lv::{Object, each_object, once};
 use gp_tlv::{Tag, Writer};
@@ -34,7 +34,7 @@ const NON_VOLATILE: Tag = Tag::new(0xC8);
 const TS_102_226: Tag = Tag::new(0xCA);
 const SERVICE: Tag = Tag::new(0xCB);
 const FORMAT: Tag = Tag::new(0xCD);
-const IMPLICIT: Tag = implicit_selection::TAG;
+const IMPLICIT: Tag = implicit_slots::TAG;
 const VOLATILE_RESERVE: Tag = Tag::new(0xD7);
 const NON_VOLATILE_RESERVE: Tag = Tag::new(0xD8);
 const RESTRICTION: Tag = Tag::new(0xD9);
@@ -162,7 +162,7 @@ pub struct Parameters<'a> {
     /// `CA`: SIM and UICC parameters of ETSI TS 102 226.
     pub ts_102_226: Option<&'a [u8]>,
     /// `CF`: implicit selection. `Some` with an empty set: given, for explicit selection only.
-    pub implicit_selection: Option<ImplicitSelection>,
+    pub implicit_selection: Option<ImplicitSlots>,
     /// `D9`: restriction.
     pub restriction: Option<Restriction>,
     /// `EA`: UICC system-specific parameters.
@@ -256,8 +256,8 @@ impl<'a> Parameters<'a> {
                 once(&mut self.restriction, restriction, at)
             }
             IMPLICIT => {
-                let more = ImplicitSelection::from_octet(single(object)?)
-                    .ok_or(Error::at(ErrorKind::BadValue, object.inside))?;
+                let more =
+                    ImplicitSlots::from_octet(single(object)?).ok_or(Error::at(ErrorKind::BadValue, object.inside))?;
                 let all = self.implicit_selection.unwrap_or_default().union(more);
                 self.implicit_selection = Some(all);
                 Ok(())

@@ -111,9 +111,9 @@ proptest! {
             token_number: which[3].then_some(&[0x42][..]),
         };
         let set = selection.map(|channels| {
-            channels.iter().fold(ImplicitSelection::EMPTY, |set, channel| {
+            channels.iter().fold(ImplicitSlots::EMPTY, |set, channel| {
                 let octet = channel | if which[4] { 0x80 } else { 0x40 };
-                set.union(ImplicitSelection::from_octet(octet).unwrap())
+                set.union(ImplicitSlots::from_octet(octet).unwrap())
             })
         });
         let all = Parameters {
@@ -275,7 +275,7 @@ fn parameters_that_are_tolerated() {
     assert_eq!(Parameters::parse_for(Function::Install, &[]).unwrap_err().kind, ErrorKind::Missing);
     // Explicit selection only.
     let none = Parameters::parse(&[0xEF, 0x03, 0xCF, 0x01, 0x00]).unwrap();
-    assert_eq!(none.implicit_selection, Some(ImplicitSelection::EMPTY));
+    assert_eq!(none.implicit_selection, Some(ImplicitSlots::EMPTY));
     let mut buf = [0; 8];
     assert_eq!(none.emit(Function::MakeSelectable, &mut buf).unwrap(), [0xEF, 0x03, 0xCF, 0x01, 0x00]);
 }

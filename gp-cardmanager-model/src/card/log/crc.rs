@@ -1,7 +1,7 @@
 //! CRC-32 of IEEE 802.3 (reflected, polynomial `EDB88320`), a nibble at a time.
 //!
-//! It finds every burst of up to 32 bits and every damage of up to three bits in any slot, and lets other damage
-//! through once in 4,294,967,296 times. It is no protection against someone who writes the medium.
+//! It finds every damage within 32 bits in a row, and of up to three bits anywhere in 11,000 octets; other damage
+//! passes once in 4,294,967,296 times. It is no protection against someone who writes the medium.
 
 /// A checksum under way.
 #[derive(Clone, Copy, Debug)]

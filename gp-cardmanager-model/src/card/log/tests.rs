@@ -83,16 +83,13 @@ impl Model {
             let done = match step {
                 Step::Append(records) => self.append(&mut opened, records),
                 Step::Compact => self.compact(&mut opened),
-                Step::Reopen => {
-                    drop(opened);
-                    match self.open(flash) {
-                        Ok(log) => {
-                            opened = log;
-                            continue;
-                        }
-                        Err(error) => return Err((number, error)),
+                Step::Reopen => match self.open(flash) {
+                    Ok(log) => {
+                        opened = log;
+                        continue;
                     }
-                }
+                    Err(error) => return Err((number, error)),
+                },
             };
             done.map_err(|error| (number, error))?;
         }
@@ -191,8 +188,7 @@ fn cut_everywhere<const UNIT: usize>(seeds: u64) -> u64 {
             cuts += 1;
             let in_read = flash.cut_in_read();
             flash.power_on();
-            let (log, fresh, found) = open(&mut flash).unwrap();
-            drop(log);
+            let (_, fresh, found) = open(&mut flash).unwrap();
             // The choice stands.
             let (_, again_fresh, again) = open(&mut flash).unwrap();
             assert_eq!((&again, again_fresh), (&found, fresh));
@@ -237,7 +233,7 @@ fn long_life<const UNIT: usize>(seed: u64) -> (u64, u64) {
             _ => Tear::Junk(number),
         };
         // Writes are rare among the reads of a start, so most cuts are aimed at them.
-        if number % 8 == 0 {
+        if random.below(8) == 0 {
             flash.cut_at(number % 1500, tear);
         } else {
             flash.cut_at_write(number % 60, tear);
@@ -323,6 +319,9 @@ fn every_bit_rots<const UNIT: usize>() {
             match opened {
                 Err(error) => {
                     assert_eq!(error, LogError::Corrupt);
+                    let mut count = 0;
+                    Log::open(&mut flash, |_| count += 1).unwrap_err();
+                    assert!(at >= snapshot_end || count == 0, "records of a damaged snapshot");
                     assert!(at < last, "the last group's damage is a cut");
                     corrupt += 1;
                 }
@@ -346,6 +345,66 @@ fn any_single_bit_may_rot() {
     every_bit_rots::<16>();
     every_bit_rots::<32>();
     every_bit_rots::<64>();
+}
+
+/// A medium whose reads are wrong in one bit, once.
+struct Fickle {
+    flash: Flash<16>,
+    reads: u64,
+    at: u64,
+    bit: usize,
+}
+
+impl Storage for Fickle {
+    type Error = Failure;
+    const UNIT: usize = 16;
+
+    fn slot_size(&self) -> u32 {
+        self.flash.slot_size()
+    }
+    fn read(&mut self, slot: Slot, at: u32, out: &mut [u8]) -> Result<(), Failure> {
+        self.flash.read(slot, at, out)?;
+        if self.reads == self.at {
+            out[self.bit / 8] ^= 1 << (self.bit % 8);
+        }
+        self.reads += 1;
+        Ok(())
+    }
+    fn erase(&mut self, slot: Slot) -> Result<(), Failure> {
+        self.flash.erase(slot)
+    }
+    fn program(&mut self, slot: Slot, at: u32, unit: &[u8]) -> Result<(), Failure> {
+        self.flash.program(slot, at, unit)
+    }
+}
+
+#[test]
+fn any_single_read_may_be_wrong() {
+    let (flash, states) = grown::<16>(&[2, 16, 3, 40, 1]);
+    let mut whole = flash.clone();
+    open(&mut whole).unwrap();
+    let mut corrupt = 0;
+    for at in 0..whole.operations() - flash.operations() {
+        for bit in 0..128 {
+            match open(Fickle { flash: flash.clone(), reads: 0, at, bit }) {
+                Ok((_, fresh, found)) => assert!(!fresh && states.contains(&found), "read {at}, bit {bit}"),
+                Err(error) => {
+                    assert_eq!(error, LogError::Corrupt);
+                    corrupt += 1;
+                }
+            }
+        }
+    }
+    assert!(corrupt > 0);
+}
+
+#[test]
+fn headers_of_no_generation() {
+    for (generation, valid) in [(0, false), (1, true), (Header::LAST, true), (u32::MAX, false)] {
+        let header = Header { generation, length: 7, crc: 8 };
+        let parsed = Header::parse::<Flash<24>>(&header.emit::<Flash<24>>());
+        assert_eq!(parsed, valid.then_some(header));
+    }
 }
 
 #[test]
@@ -419,6 +478,22 @@ fn hostile_records<const UNIT: usize>() -> u64 {
     flash.program(Slot::A, 4 * UNIT as u32, &forged_group::<UNIT>(1, 1, &[0xBA, 0xD1])).unwrap();
     assert_eq!(open(&mut flash).unwrap().2.last().unwrap(), &[0xBA, 0xD1]);
 
+    // But not out of its turn, and not with records that are none.
+    for sequence in [0, 2, 0x0101, NO_SEQUENCE] {
+        let mut flash = prepare();
+        flash.program(Slot::A, 4 * UNIT as u32, &forged_group::<UNIT>(1, sequence, &[0xBA, 0xD1])).unwrap();
+        assert_eq!(open(&mut flash).unwrap().2, before);
+    }
+    for length in [0, 1, 3] {
+        let mut flash = prepare();
+        let mut unit = forged_group::<UNIT>(1, 1, &[0xBA, 0xD1]);
+        unit[2] = length;
+        let crc = Crc::new().octets(&[0, 0, 0, 1]).octets(&unit[..UNIT - 4]).value();
+        unit[UNIT - 4..].copy_from_slice(&crc.to_be_bytes());
+        flash.program(Slot::A, 4 * UNIT as u32, &unit).unwrap();
+        assert_eq!(open(&mut flash).err(), Some(LogError::Corrupt));
+    }
+
     let mut tears = Tear::all(UNIT, scaled(400));
     tears.push(Tear::Prefix(UNIT));
     let units = (2 + records.iter().map(|record| record.len() + 1).sum::<usize>() + 6).div_ceil(UNIT) as u64;
@@ -426,13 +501,12 @@ fn hostile_records<const UNIT: usize>() -> u64 {
         for &tear in &tears {
             let mut flash = prepare();
             let mut starting = flash.clone();
-            drop(open(&mut starting).unwrap());
+            open(&mut starting).unwrap();
             let reads = starting.operations() - flash.operations();
             // Opening reads; then come the units of the group.
             flash.cut_at(reads + at, tear);
             let (mut log, _, _) = open(&mut flash).unwrap();
             assert_eq!(log.append(emit(&records)), Err(LogError::Storage(Failure::Off)));
-            drop(log);
             flash.power_on();
             let (mut log, _, found) = open(&mut flash).unwrap();
             assert!(found == before || found == after, "{tear:?} at {at}: {found:02X?}");
@@ -445,7 +519,6 @@ fn hostile_records<const UNIT: usize>() -> u64 {
                 }
                 Err(error) => panic!("{error:?}"),
             }
-            drop(log);
             assert_eq!(open(&mut flash).unwrap().2, [found, vec![vec![8]]].concat());
             cuts += 1;
         }
@@ -499,7 +572,6 @@ fn units_of<const UNIT: usize>(records: &Records) -> u32 {
     let before = log.programs();
     log.append(emit(records)).unwrap();
     let units = log.programs() - before;
-    drop(log);
     assert_eq!(&open(&mut flash).unwrap().2, records);
     units
 }
@@ -541,7 +613,6 @@ fn refusals_touch_nothing() {
     assert_eq!(log.append(|sink| sink.record(&[3])), Err(LogError::Full));
     log.compact(|sink| sink.record(&[2; 95])).unwrap();
     assert_eq!(log.append(|sink| sink.record(&[3])), Err(LogError::Full));
-    drop(log);
     assert_eq!(open(&mut flash).unwrap().2, [vec![2; 95]]);
 }
 
@@ -555,7 +626,6 @@ fn the_ends_of_the_counters() {
         log.append(|sink| sink.record(&[1])).unwrap();
     }
     assert_eq!(log.append(|sink| sink.record(&[1])), Err(LogError::Full));
-    drop(log);
     let mut count = 0;
     let (mut log, _) = Log::open(&mut flash, |_| count += 1).unwrap();
     assert_eq!(count, NO_SEQUENCE);
@@ -566,7 +636,6 @@ fn the_ends_of_the_counters() {
     // The last generation: groups, but no snapshot.
     log.generation = Header::LAST - 1;
     log.compact(|sink| sink.record(&[2])).unwrap();
-    drop(log);
     let (mut log, _, found) = open(&mut flash).unwrap();
     assert_eq!((log.generation, found), (Header::LAST, vec![vec![2]]));
     assert_eq!(log.compact(|_| {}), Err(LogError::Exhausted));
@@ -578,7 +647,6 @@ fn dead_after_a_failure() {
     let mut flash = Flash::<16>::new(16);
     let (mut log, _, _) = open(&mut flash).unwrap();
     log.compact(|sink| sink.record(&[1])).unwrap();
-    drop(log);
     // The operations of an append of two units, of replay_last behind it, of a compaction: whichever fails once.
     type Work = fn(&mut Log<&mut Flash<16>>) -> Result<(), LogError<Failure>>;
     let works: [(Work, u64); 3] = [
@@ -590,7 +658,7 @@ fn dead_after_a_failure() {
         for at in 0..operations {
             let mut flash = flash.clone();
             let mut starting = flash.clone();
-            drop(open(&mut starting).unwrap());
+            open(&mut starting).unwrap();
             flash.glitch_at(starting.operations() - flash.operations() + at);
             let (mut log, _, _) = open(&mut flash).unwrap();
             assert_eq!(work(&mut log), Err(LogError::Storage(Failure::Glitch)));
@@ -598,7 +666,6 @@ fn dead_after_a_failure() {
             assert_eq!(log.append(|sink| sink.record(&[3])), Err(LogError::Dead));
             assert_eq!(log.compact(|_| {}), Err(LogError::Dead));
             assert_eq!(log.replay_last(|_| {}), Err(LogError::Dead));
-            drop(log);
             let (_, _, found) = open(&mut flash).unwrap();
             assert!(found == [vec![1]] || found == [vec![1], vec![2; 20]]);
         }
@@ -622,7 +689,6 @@ fn records_must_be_the_same_twice() {
             }
         };
         assert_eq!(log.append(fickle), Err(LogError::Dead));
-        drop(log);
         let (mut log, _, found) = open(&mut flash).unwrap();
         assert_eq!(found, [[7]]);
         let mut calls = 0;
@@ -631,7 +697,6 @@ fn records_must_be_the_same_twice() {
             sink.record(if calls == 1 { &[1, 1] } else { &[1] });
         };
         assert_eq!(log.compact(fickle), Err(LogError::Dead));
-        drop(log);
         assert_eq!(open(&mut flash).unwrap().2, [[7]]);
     }
 }
@@ -655,7 +720,6 @@ fn replay_last_gives_the_last_append() {
     assert!(replayed(&mut log).is_empty());
     log.append(|sink| sink.record(&[4])).unwrap();
     assert_eq!(log.append(|sink| sink.record(&[])), Err(LogError::TooLong));
-    drop(log);
     // A medium that does not keep what it was given.
     let (mut log, _, _) = open(&mut flash).unwrap();
     log.append(|sink| sink.record(&[5])).unwrap();
@@ -668,6 +732,13 @@ fn replay_last_gives_the_last_append() {
 
 #[test]
 fn slots_too_small_or_strange() {
+    // A medium that has shrunk below its snapshot.
+    let (flash, states) = grown::<16>(&[2]);
+    let (mut a, mut b) = (flash.octets(Slot::A).to_vec(), flash.octets(Slot::B).to_vec());
+    let size = 2 * 16 + 48;
+    let (_, fresh, found) = open(RamStorage::new(&mut a[..size], &mut b[..size])).unwrap();
+    assert_eq!((&found, fresh), (&states[0], false));
+    assert_eq!(open(RamStorage::new(&mut a[..size - 16], &mut b)).err(), Some(LogError::Corrupt));
     for (a, b) in [(0, 0), (16, 16), (31, 400), (32, 32)] {
         let (mut a, mut b) = (vec![0xFF; a], vec![0xFF; b]);
         let (mut log, fresh, _) = open(RamStorage::new(&mut a, &mut b)).unwrap();
@@ -682,7 +753,6 @@ fn slots_too_small_or_strange() {
         assert!(fresh);
         log.compact(|sink| sink.record(&[1])).unwrap();
         log.append(|sink| sink.record(&[2])).unwrap();
-        drop(log);
         let (_, fresh, found) = open(RamStorage::new(&mut a, &mut b)).unwrap();
         assert_eq!((found, fresh), (vec![vec![1], vec![2]], false));
     }
@@ -696,7 +766,6 @@ fn the_format() {
     log.compact(|sink| sink.record(b"abc")).unwrap();
     log.append(|sink| sink.record(b"d")).unwrap();
     log.append(|sink| sink.record(b"efghijklmno")).unwrap();
-    drop(log);
     let snapshot = *b"\x03abc\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
     assert_eq!(a[..8], [0, 0, 0, 1, 0, 0, 0, 4]);
     assert_eq!(a[8..12], Crc::new().octets(&snapshot).value().to_be_bytes());

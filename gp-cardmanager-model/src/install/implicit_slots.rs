@@ -19,12 +19,12 @@ const CHANNELS: u8 = 20;
 
 /// The set of (interface, channel) slots that one or more `CF` objects name; 8 octets, `Copy`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct ImplicitSelection {
+pub struct ImplicitSlots {
     contactless: u32,
     contact: u32,
 }
 
-impl ImplicitSelection {
+impl ImplicitSlots {
     /// No slot.
     pub const EMPTY: Self = Self { contactless: 0, contact: 0 };
 
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn every_octet_returns() {
         for octet in 0..=255_u8 {
-            let Some(set) = ImplicitSelection::from_octet(octet) else {
+            let Some(set) = ImplicitSlots::from_octet(octet) else {
                 assert!(octet & CHANNEL > 19);
                 continue;
             };
@@ -98,12 +98,12 @@ mod tests {
 
     #[test]
     fn objects_add_up() {
-        let one = ImplicitSelection::from_octet(0x83).unwrap();
-        let two = ImplicitSelection::from_octet(0x43).unwrap();
+        let one = ImplicitSlots::from_octet(0x83).unwrap();
+        let two = ImplicitSlots::from_octet(0x43).unwrap();
         assert!(!one.overlaps(two) && one.overlaps(one));
         let octets: std::vec::Vec<u8> =
-            one.union(two).union(ImplicitSelection::from_octet(0x40).unwrap()).octets().collect();
+            one.union(two).union(ImplicitSlots::from_octet(0x40).unwrap()).octets().collect();
         assert_eq!(octets, [0x40, 0xC3]);
-        assert!(ImplicitSelection::EMPTY.is_empty() && !one.is_empty());
+        assert!(ImplicitSlots::EMPTY.is_empty() && !one.is_empty());
     }
 }

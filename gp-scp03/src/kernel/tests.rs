@@ -1,0 +1,71 @@
+extern crate std;
+
+use std::vec::Vec;
+
+use super::*;
+use crate::cipher::xor;
+
+fn keys(length: usize) -> (Key, Key) {
+    let octets: Vec<u8> = (0..64_u8).map(|i| i.wrapping_mul(37).wrapping_add(11)).collect();
+    (Key::new(&octets[..length]).unwrap(), Key::new(&octets[32..32 + length]).unwrap())
+}
+
+/// CBC and CMAC done the plain way, block by block and one after the other.
+fn reference(enc: &Key, mac: &Key, counter_block: Block, parts: [&[u8]; 4]) -> (Vec<u8>, Block) {
+    let cipher = Encryptor::new(enc);
+    let mut previous = counter_block;
+    cipher.encrypt(&mut previous);
+    let mut body = parts[2].to_vec();
+    for block in body.as_chunks_mut::<16>().0 {
+        *block = xor(*block, previous);
+        cipher.encrypt(block);
+        previous = *block;
+    }
+    let tag = mac.cmac(&[parts[0], parts[1], &body, parts[3]]);
+    (body, tag)
+}
+
+#[test]
+fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
+    let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let chaining = [0xC3; 16];
+    for length in [16, 24, 32] {
+        let (enc, mac) = keys(length);
+        let (cipher_key, mac_key) = (CipherKey::new(enc.duplicate_secret()), MacKey::new(mac.duplicate_secret()));
+        for (head, suffix) in
+            [(&octets[..5], &[][..]), (&octets[..7], &[]), (&[], &octets[..2]), (&octets[..3], &octets[..1])]
+        {
+            let blocks = (0..20).chain([63, 64, 65, 255, 256]);
+            for count in blocks {
+                let plain = &octets[..16 * count];
+                let counter_block = [0x5A; 16];
+                let mut body = plain.to_vec();
+                let tag = seal(Some((&cipher_key, counter_block)), &mac_key, &chaining, head, &mut body, suffix);
+                let expected = reference(&enc, &mac, counter_block, [&chaining, head, plain, suffix]);
+                assert_eq!((body.clone(), tag), expected, "AES-{} {count} blocks, head {}", 8 * length, head.len());
+                open(&cipher_key, counter_block, &mut body);
+                assert_eq!(body, plain);
+            }
+        }
+    }
+}
+
+#[test]
+fn tags_equal_the_plain_cmac_at_every_length_head_and_suffix() {
+    let octets: Vec<u8> = (0..4160_u32).map(|i| (i.wrapping_mul(40_503) >> 7) as u8).collect();
+    let chaining = [0x0F; 16];
+    for length in [16, 24, 32] {
+        let (_, mac) = keys(length);
+        let mac_key = MacKey::new(mac.duplicate_secret());
+        for (head, suffix) in [(&octets[..5], &[][..]), (&octets[..7], &[]), (&[], &octets[..2])] {
+            for count in (0..200).chain([4095, 4096]) {
+                let body = &octets[32..32 + count];
+                let expected = mac.cmac(&[&chaining, head, body, suffix]);
+                assert_eq!(tag(&mac_key, &chaining, head, body, suffix), expected, "{count} octets");
+                let mut same = body.to_vec();
+                assert_eq!(seal(None, &mac_key, &chaining, head, &mut same, suffix), expected);
+                assert_eq!(same, body);
+            }
+        }
+    }
+}
