@@ -1,6 +1,9 @@
 //! Named deviations of real devices. Per session, off by default, and none of them relaxes authentication.
 
-/// Which deviations a session follows. Start from [`Quirks::NONE`] and name what you need:
+/// Which deviations a session follows. A wrong choice of counter shows only in encrypted answers: their R-MAC holds, and
+/// the first 16 octets of their data are garbled. Try it on something whose answer you know.
+///
+/// Start from [`Quirks::NONE`] and name what you need:
 ///
 /// ```
 /// use gp_scp03::Quirks;

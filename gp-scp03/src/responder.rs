@@ -320,7 +320,7 @@ impl Responder {
             Inner::Open { session, position, turn }
                 if turn == Turn::Command || turn == Turn::Answer(position.level) =>
             {
-                Some(State::join(session, position, turn != Turn::Command))
+                Some(State::join(session, position, u32::MAX, turn != Turn::Command))
             }
             other => {
                 self.state = other;

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use gp_apdu::{CommandBuf, Form, Header, Le, LogicalChannel, Response, SecureMessaging, StatusWord, ins};
+use gp_apdu::{Chaining, CommandBuf, Form, Header, Le, LogicalChannel, Response, SecureMessaging, StatusWord, ins};
 
 use crate::message::gp_class;
 use crate::response::Unwrapped;
@@ -100,7 +100,7 @@ impl SecureChannel {
     /// Nothing has changed after any of them: [`Error::State`] while an answer is awaited, [`Error::Closed`],
     /// [`Error::MessageLimit`], [`Error::CounterExhausted`], [`Error::Class`] for another logical channel or a class
     /// that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits neither form
-    /// nor buffer, or Le not the form.
+    /// nor buffer, Le not the form, or the bit that its form chains by is set already.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let level = self.position.level;
         self.wrap_towards(command, level)
@@ -118,6 +118,14 @@ impl SecureChannel {
         let plain = class.coding().is_some() && class.secure_messaging() == SecureMessaging::None;
         if !plain || class.channel() != self.position.channel {
             return Err(Error::Class);
+        }
+        let bit_taken = match command.form() {
+            Form::Chained(Chaining::Gp) => command.header().p1 & 0x80 != 0,
+            Form::Chained(Chaining::Iso) => class.is_chained(),
+            Form::Short | Form::Extended => false,
+        };
+        if bit_taken {
+            return Err(gp_apdu::Error::ChainingBit.into());
         }
         // Shown here, where nothing has moved yet; otherwise `finish` would find it when the chain has.
         if command.le() > Some(command.form().max_le()) {
@@ -320,15 +328,16 @@ impl SecureChannel {
             Phase::Awaiting(next) if next == self.position.level => true,
             Phase::Awaiting(_) => return Err(Error::State),
         };
-        Ok(State::join(session, self.position, awaiting))
+        Ok(State::join(session, self.position, self.messages_left, awaiting))
     }
 
-    /// A channel from a state: saved, or with session keys made elsewhere. A message limit is to be set again.
+    /// A channel from a state: saved, or with session keys made elsewhere.
     #[must_use]
     pub fn resume(state: State) -> Self {
-        let awaiting = state.awaiting;
+        let (awaiting, messages_left) = (state.awaiting, state.messages_left);
         let (session, position) = state.split();
         let mut channel = Self::open(session, position);
+        channel.messages_left = messages_left;
         if awaiting {
             channel.phase = Phase::Awaiting(position.level);
         }

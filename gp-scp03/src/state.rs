@@ -37,6 +37,8 @@ pub struct State {
     pub channel: LogicalChannel,
     /// Deviations in force.
     pub quirks: Quirks,
+    /// How many commands the host may still wrap; a card does not look at it.
+    pub messages_left: u32,
     /// A command is under way: the host has not seen its answer, the card has not given it.
     pub awaiting: bool,
 }
@@ -59,6 +61,7 @@ impl State {
             implementation: Implementation::new(i),
             channel: LogicalChannel::BASIC,
             quirks: Quirks::NONE,
+            messages_left: u32::MAX,
             awaiting: false,
         }
     }
@@ -77,11 +80,23 @@ impl State {
         (session, position)
     }
 
-    pub(crate) fn join(session: Session, position: Position, awaiting: bool) -> Self {
+    pub(crate) fn join(session: Session, position: Position, messages_left: u32, awaiting: bool) -> Self {
         let Session { keys, mode, chaining, counter, quirks } = session;
         let Position { session_level, level, implementation, channel } = position;
         let chaining_value = chaining.0;
-        Self { keys, mode, chaining_value, counter, session_level, level, implementation, channel, quirks, awaiting }
+        Self {
+            keys,
+            mode,
+            chaining_value,
+            counter,
+            session_level,
+            level,
+            implementation,
+            channel,
+            quirks,
+            messages_left,
+            awaiting,
+        }
     }
 }
 
