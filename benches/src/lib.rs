@@ -1,4 +1,8 @@
-//! Inputs that several benchmarks share.
+//! Inputs that several benchmarks share, and the reference points they are measured against.
+
+pub mod measure;
+pub mod reference;
+pub mod subject;
 
 /// A GET STATUS answer as cards send it: 8 entries `E3 { 4F aid, 9F70 life cycle, C5 privileges }` in a row.
 pub fn get_status_answer() -> Vec<u8> {

@@ -4,10 +4,10 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
-use gp_apdu::{StatusWord, Transport};
+use gp_apdu::Transport;
 use gp_cardmanager_model::card::storage::{RamStorage, Slot, Storage};
 use gp_cardmanager_model::card::{
-    Apdu, AppHandle, Applets, Card, Channel, KeySlot, Memory, ObjectSlot, OpenError, Platform, Profile, RegistryEntry,
+    Applets, Card, Channel, KeySlot, Memory, ObjectSlot, OpenError, Platform, Profile, RegistryEntry,
 };
 use gp_scp03::CtrDrbg256;
 
@@ -104,29 +104,6 @@ impl fmt::Debug for Randomness {
     }
 }
 
-impl Platform for Randomness {
-    type Error = io::Error;
-
-    fn fill(&mut self, out: &mut [u8]) -> io::Result<()> {
-        Self::fill(self, out)
-    }
-}
-
-/// All applications of the embedded card: each gives back the data of the command that it gets.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Echo;
-
-impl Echo {
-    /// The AIDs of its instances begin so. It keeps the commands of security domains apart from those of applications.
-    pub const AID_PREFIX: [u8; 5] = [0xF0, 0x47, 0x50, 0x44, 0x4D];
-}
-
-impl Applets for Echo {
-    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        if app.instance.matches_prefix(&Self::AID_PREFIX) { apdu.echo() } else { Err(StatusWord::INS_NOT_SUPPORTED) }
-    }
-}
-
 /// Memory or file: where the card keeps what outlives a power cut.
 enum Medium<'m> {
     Memory(RamStorage<'m>),
@@ -167,32 +144,17 @@ impl Storage for Medium<'_> {
 }
 
 /// The card, on the other end of a link without wires.
-pub struct EmbeddedCard<'m, P = Randomness, A = Echo> {
+pub struct EmbeddedCard<'m, P, A> {
     card: Card<'m, Medium<'m>, P, A>,
     buffer: Vec<u8>,
     fresh: bool,
 }
 
-impl<'m> EmbeddedCard<'m> {
+impl<'m, P: Platform, A: Applets> EmbeddedCard<'m, P, A> {
     /// Powers the card up: from its file, or where there is none, fresh from the factory that the profile describes.
     ///
     /// # Errors
     /// The file cannot be used, or it holds no card of this model.
-    pub fn open(
-        memory: &'m mut CardMemory,
-        file: Option<&Path>,
-        randomness: Randomness,
-        profile: &'m Profile<'m>,
-    ) -> io::Result<Self> {
-        Self::open_with(memory, file, randomness, Echo, profile)
-    }
-}
-
-impl<'m, P: Platform, A: Applets> EmbeddedCard<'m, P, A> {
-    /// As [`open`](EmbeddedCard::open), with another platform and other applications.
-    ///
-    /// # Errors
-    /// Those of `open`.
     pub fn open_with(
         memory: &'m mut CardMemory,
         file: Option<&Path>,

@@ -121,12 +121,13 @@ pub struct Trace<S> {
     current: Option<Exchange>,
     mode: Option<Mode>,
     protection: Option<Protection>,
+    handshake: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 impl<S: Sink> Trace<S> {
     /// An observer that shows exchanges to this sink.
     pub const fn new(sink: S) -> Self {
-        Self { sink, current: None, mode: None, protection: None }
+        Self { sink, current: None, mode: None, protection: None, handshake: None }
     }
 
     /// The sink.
@@ -137,6 +138,12 @@ impl<S: Sink> Trace<S> {
     /// The sink, to print something between exchanges.
     pub const fn sink_mut(&mut self) -> &mut S {
         &mut self.sink
+    }
+
+    /// The last INITIALIZE UPDATE and its answer, as they went over the wire.
+    #[must_use]
+    pub fn handshake(&self) -> Option<(&[u8], &[u8])> {
+        self.handshake.as_ref().map(|(command, response)| (&command[..], &response[..]))
     }
 
     /// Shows an exchange that did not come to its end: after a link failed, or an answer was not accepted.
@@ -155,26 +162,25 @@ impl<S: Sink> Trace<S> {
 
     fn ended(&mut self, reply: Reply<'_>) {
         let Some(mut exchange) = self.current.take() else { return };
-        let opened = |response: Response<'_>, worth| Opened {
-            data: response.data.to_vec(),
-            status: response.status,
-            worth,
-        };
+        let opened =
+            |response: Response<'_>, worth| Opened { data: response.data.to_vec(), status: response.status, worth };
         let opened = match reply {
             Reply::Authentic(response) => opened(response, Worth::Authentic),
             Reply::Plain(response) => opened(response, Worth::Plain),
             Reply::Refused(status) => Opened { data: Vec::new(), status, worth: Worth::Refused },
         };
-        self.learn(&exchange.plain, opened.status);
+        self.learn(&exchange, opened.status);
         exchange.opened = Some(opened);
         self.sink.exchange(&exchange);
     }
 
     /// The handshake says what the session will look like, SELECT ends it.
-    fn learn(&mut self, plain: &Plain, status: StatusWord) {
+    fn learn(&mut self, exchange: &Exchange, status: StatusWord) {
+        let plain = &exchange.plain;
         match plain.header.ins {
             ins::INITIALIZE_UPDATE if plain.header.cla.is_gp() => {
                 (self.mode, self.protection) = (Mode::from_octets(plain.data.len()), None);
+                self.handshake = exchange.sent.first().cloned().zip(exchange.received.last().cloned());
             }
             ins::EXTERNAL_AUTHENTICATE if plain.header.cla.is_gp() && status.is_success() => {
                 let level = SecurityLevel::from_octet(plain.header.p1);

@@ -36,7 +36,7 @@ mod transaction;
 
 use core::fmt;
 
-use gp_apdu::{Chaining, CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
+use gp_apdu::{Chaining, CommandBuf, Form, Header, Le, LogicalChannel, Response, SecureMessaging, StatusWord, ins};
 use gp_scp03::ResponderState;
 use zeroize::Zeroize;
 
@@ -48,7 +48,6 @@ pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
 use crate::lifecycle::CardLifeCycle;
-use crate::privileges::Privileges;
 use log::{Log, LogError, Sink};
 use registry::Registry;
 use storage::Storage;
@@ -176,7 +175,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             channel.selected = None;
             channel.responder.set_quirks(self.profile.quirks);
         }
-        let selected = self.implicitly_selected();
+        let selected = self.implicit_on(LogicalChannel::BASIC);
         if let Some(basic) = self.memory.channels.first_mut() {
             basic.open = true;
             basic.selected = selected;
@@ -335,7 +334,11 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             received = Received::of(&command);
             match unwrapped {
                 Ok(current) => level = current,
-                Err(refusal) => return status(buffer, refusal),
+                Err(refusal) => {
+                    // With the session ends what was begun in it.
+                    self.abort_load(channel);
+                    return status(buffer, refusal);
+                }
             }
         }
         let limit = self.channel(channel).map_or(0, |channel| channel.responder.max_response_data(wire_room));
@@ -383,9 +386,13 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// A command for a security domain, unprotected by now.
     fn domain_command(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
         let header = apdu.header();
-        if header.cla.is_protected() {
-            // Secure messaging without a session, or at a level that has none.
-            return Err(StatusWord::SECURITY_STATUS);
+        match header.cla.secure_messaging() {
+            SecureMessaging::None => {}
+            // Without a session, or at a level that has none.
+            SecureMessaging::GlobalPlatform | SecureMessaging::Either => return Err(StatusWord::SECURITY_STATUS),
+            SecureMessaging::Iso | SecureMessaging::IsoHeader => {
+                return Err(StatusWord::SECURE_MESSAGING_NOT_SUPPORTED);
+            }
         }
         if !matches!(header.ins, ins::LOAD | ins::INSTALL) {
             // A load is a strict sequence: anything in between ends it.
@@ -399,7 +406,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         match header.ins {
             ins::GET_DATA | ins::GET_DATA_ODD => return self.get_data(channel, domain, apdu),
             _ if terminated => return Err(StatusWord::INS_NOT_SUPPORTED),
-            _ if !header.cla.is_gp() => return self.other_command(domain, apdu),
+            // STORE DATA comes from YubiKeys' hosts under an ISO class; elsewhere only GlobalPlatform classes have commands.
+            _ if !header.cla.is_gp() && header.ins != ins::STORE_DATA => return self.other_command(domain, apdu),
             _ => {}
         }
         match header.ins {
@@ -480,21 +488,6 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     fn discard_pending(&mut self) {
         self.memory.registry.iter_mut().filter(|entry| entry.pending).for_each(|entry| *entry = RegistryEntry::FREE);
         self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
-    }
-
-    /// What is selected on the basic channel after a reset (GPCS 6.4.1.1): the holder of Final Application on a locked
-    /// or terminated card and in the place of a locked application, else the holder of Card Reset.
-    fn implicitly_selected(&self) -> Option<Index> {
-        let locked = matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated);
-        let default = self.memory.registry.holder(Privileges::CARD_RESET).unwrap_or(Index::ISD);
-        let usable =
-            self.memory.registry.entry(default).is_some_and(|entry| {
-                default == Index::ISD || (!entry.is_locked() && entry.state != registry::INSTALLED)
-            });
-        if !locked && usable {
-            return Some(default);
-        }
-        self.memory.registry.holder(Privileges::FINAL_APPLICATION)
     }
 }
 

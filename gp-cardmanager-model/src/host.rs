@@ -33,6 +33,18 @@
 //! # Ok::<(), gp_cardmanager_model::host::Error<core::convert::Infallible>>(())
 //! ```
 //!
+//! # The operations
+//!
+//! | what | task |
+//! |---|---|
+//! | look | [`Select`], [`Discover`], [`GetData`], [`GetStatus`] |
+//! | open a session | [`Authenticate`], with a [`Guard`]; when it fails: [`diagnose`] |
+//! | content | [`Load`], [`Install`], [`CreateSecurityDomain`], [`Delete`], [`SetStatus`], [`StoreData`] |
+//! | delegated management | [`install_token`], [`delete_token`], [`combined_token`], [`verify_receipt`] |
+//! | keys | [`PutKeys`], [`Delete::key_version`], [`Rotate`] |
+//! | logical channels | [`OpenChannel`], [`CloseChannel`] |
+//! | anything else | [`Raw`], or a [`Task`] of your own |
+//!
 //! # What holds on every path
 //!
 //! - A command is sent once. Nothing is retried, no other key, protocol, level or form is tried.
@@ -324,7 +336,13 @@ impl<'b, O: Observer> Host<'b, O> {
 
     fn next_command<T: Task>(&mut self, task: &mut T) -> Result<(), Failure> {
         let protection = self.slot.channel().and_then(|channel| channel.mode().map(|mode| (channel.level(), mode)));
-        let limits = Limits { lengths: self.lengths, wire: self.wire_limit, channel: self.channel, protection };
+        let limits = Limits {
+            lengths: self.lengths,
+            wire: self.wire_limit,
+            channel: self.channel,
+            protection,
+            key_version: self.slot.key_version(),
+        };
         let mut draft = Draft::new(self.command, limits);
         let cover = task.command(&mut draft)?;
         let protected = match cover {

@@ -240,7 +240,7 @@ fn episode(
                 let by = [RMacSession::RMac, RMacSession::RMacREncryption][random.below(2)];
                 let mut octets = [0; 261];
                 data.truncate(16);
-                match host.secure.begin_r_mac(&mut octets, by, &data) {
+                match host.secure.begin_r_mac(by, &data, &mut octets) {
                     Ok(command) => vec![command.to_vec()],
                     Err(_) => continue,
                 }
@@ -310,7 +310,7 @@ fn survive(kind: &Kind, first_seed: u64, commands: u64) {
     let mut seen = Seen::default();
     let mut seed = first_seed;
     while seen.commands < commands {
-        life(kind, seed, 20_000.min(commands - seen.commands), &seeds, &mut seen);
+        life(kind, seed, 4_000.min(commands - seen.commands), &seeds, &mut seen);
         seed += 1;
         assert!(seen.cards < 10 + commands, "cards die without answering commands");
     }

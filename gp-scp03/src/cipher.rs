@@ -13,7 +13,7 @@ pub(crate) type Block = [u8; 16];
 /// `a ^ b`, by value: the in-place loop over `u8` compiles to something slower.
 #[inline(always)]
 pub(crate) fn xor(a: Block, b: Block) -> Block {
-    (u128::from_ne_bytes(a) ^ u128::from_ne_bytes(b)).to_ne_bytes()
+    core::array::from_fn(|i| a.get(i).copied().unwrap_or(0) ^ b.get(i).copied().unwrap_or(0))
 }
 
 /// How many blocks are decrypted side by side: decryption of CBC is parallel, encryption is not.

@@ -11,10 +11,11 @@
 //!  Lc'     the length of data' and C-MAC, in the octets that stand on the wire
 //! ```
 
-use gp_apdu::{CommandBuf, LcField};
+use gp_apdu::CommandBuf;
 use zeroize::Zeroize;
 
-use crate::kernel::{open, seal, tag};
+use crate::kernel::{Head, open, seal, tag};
+use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
 use crate::session::Session;
 use crate::{Error, SecurityLevel};
@@ -48,7 +49,7 @@ impl Session {
             None => data_length,
         };
         let total = body_length.checked_add(mac_length).ok_or(gp_apdu::Error::DataTooLong)?;
-        let (header, lc) = Self::mac_header(command, total)?;
+        let head = Self::mac_head(command, total)?;
         // The last step that can fail, and it is all or nothing: from here on the command and the session change together.
         let data = command.grow(total.saturating_sub(data_length))?;
         let (body, mac) = data.split_at_mut_checked(body_length).ok_or(Error::State)?;
@@ -56,9 +57,8 @@ impl Session {
             pad80(body, data_length);
             (&self.keys.enc, Self::counter_block(counter, false))
         });
-        let head = Header::join(&header, &lc);
-        let computed = seal(enc, &self.keys.mac, &self.chaining.0, head.octets(), body, &[]);
-        mac.iter_mut().zip(computed).for_each(|(to, from)| *to = from);
+        let computed = seal(enc, &self.keys.mac, &self.chaining.0, head, body, None);
+        leftmost(&computed, mac);
         command.set_class(class);
         self.chaining.0 = computed;
         Ok(())
@@ -95,10 +95,9 @@ impl Session {
         if !class.is_protected() {
             return Err(Error::Security);
         }
-        let (header, lc) = Self::mac_header(command, data.len()).map_err(|_| Error::Security)?;
+        let head = Self::mac_head(command, data.len()).map_err(|_| Error::Security)?;
         let (body, received) = data.split_at_checked(body_length).ok_or(Error::Security)?;
-        let head = Header::join(&header, &lc);
-        let computed = tag(&self.keys.mac, &self.chaining.0, head.octets(), body, &[]);
+        let computed = tag(&self.keys.mac, &self.chaining.0, head, body, None);
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }
@@ -109,31 +108,11 @@ impl Session {
     }
 
     /// The header as the C-MAC covers it, and Lc in its octets on the wire.
-    fn mac_header(command: &CommandBuf<'_>, data_length: usize) -> Result<([u8; 4], LcField), Error> {
+    fn mac_head(command: &CommandBuf<'_>, data_length: usize) -> Result<Head, Error> {
         let header = command.header();
-        Ok(([header.cla.mac_byte(), header.ins, header.p1, header.p2], command.form().lc_field(data_length)?))
-    }
-}
-
-/// CLA' INS P1 P2 Lc', 5 or 7 octets, in one piece: one part less for the MAC to walk over.
-struct Header {
-    octets: [u8; 7],
-    length: usize,
-}
-
-impl Header {
-    fn join(header: &[u8; 4], lc: &LcField) -> Self {
-        let mut octets = [0; 7];
-        let mut length = 0_usize;
-        for (to, from) in octets.iter_mut().zip(header.iter().chain(lc.as_slice())) {
-            *to = *from;
-            length = length.saturating_add(1);
-        }
-        Self { octets, length }
-    }
-
-    fn octets(&self) -> &[u8] {
-        self.octets.get(..self.length).unwrap_or_default()
+        let lc = command.form().lc_field(data_length)?;
+        // A protected command has data, its MAC, so it has an Lc.
+        Head::command([header.cla.mac_byte(), header.ins, header.p1, header.p2], lc.as_slice()).ok_or(Error::State)
     }
 }
 

@@ -101,20 +101,47 @@ macro_rules! redacted {
 }
 redacted!(CipherKey, MacKey);
 
+/// What stands in front of the body under a MAC: nothing, or the header of a command and its Lc, 5 or 7 octets.
+#[derive(Clone, Copy)]
+pub(crate) struct Head {
+    /// The octets, the first one lowest.
+    value: u64,
+    bits: u32,
+}
+
+impl Head {
+    /// In front of a response.
+    pub(crate) const NONE: Self = Self { value: 0, bits: 0 };
+
+    /// CLA' INS P1 P2 Lc', the octets of Lc 1 or 3. `None` for another number of them.
+    #[inline]
+    pub(crate) fn command([cla, ins, p1, p2]: [u8; 4], lc: &[u8]) -> Option<Self> {
+        let (octets, bits) = match *lc {
+            [n] => ([cla, ins, p1, p2, n, 0, 0, 0], 40),
+            [zero, high, low] => ([cla, ins, p1, p2, zero, high, low, 0], 56),
+            _ => return None,
+        };
+        Some(Self { value: u64::from_le_bytes(octets), bits })
+    }
+}
+
+/// What stands behind the body: nothing, or the status word of a response. With the head these are 2 to 7 octets.
+pub(crate) type Suffix = Option<[u8; 2]>;
+
 /// Encrypts `body` in place when a key and a counter block are given (`body` is whole blocks then), and answers
-/// `CMAC(mac, chaining | head | body as it now stands | suffix)`. `head` is at most 7 octets, `suffix` at most 2, and one of them is there.
+/// `CMAC(mac, chaining | head | body as it now stands | suffix)`.
 pub(crate) fn seal(
     enc: Option<(&CipherKey, Block)>,
     mac: &MacKey,
     chaining: &Block,
-    head: &[u8],
+    head: Head,
     body: &mut [u8],
-    suffix: &[u8],
+    suffix: Suffix,
 ) -> Block {
     let Some((key, counter_block)) = enc else { return tag(mac, chaining, head, body, suffix) };
     let blocks = body.as_chunks_mut().0;
     #[cfg(feature = "cached-keys")]
-    if let Some(head) = fused::Head::new(head) {
+    {
         let mut computed = [0; 16];
         let (cipher, subkeys) = &mac.cached;
         let message = fused::Sealing {
@@ -135,15 +162,21 @@ pub(crate) fn seal(
 }
 
 /// `CMAC(mac, chaining | head | body | suffix)`: what a receiver computes before it touches the body.
-pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: &[u8], body: &[u8], suffix: &[u8]) -> Block {
+pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: Head, body: &[u8], suffix: Suffix) -> Block {
     #[cfg(feature = "cached-keys")]
-    if let Some(head) = fused::Head::new(head) {
+    {
         let mut computed = [0; 16];
         let (cipher, subkeys) = &mac.cached;
         fused::tag(cipher, fused::Tagging { chaining, head, body, suffix, subkeys, mac: &mut computed });
-        return computed;
+        computed
     }
-    mac.cmac(&[chaining, head, body, suffix])
+    #[cfg(not(feature = "cached-keys"))]
+    {
+        let octets = head.value.to_le_bytes();
+        let length = usize::try_from(head.bits / 8).unwrap_or(0);
+        let head = octets.get(..length).unwrap_or_default();
+        mac.cmac(&[chaining, head, body, suffix.as_slice().as_flattened()])
+    }
 }
 
 /// Decrypts `body`, a multiple of 16 octets, in place. Only after its MAC held.

@@ -292,5 +292,12 @@ impl KeySource for &StaticKeys {
 
 /// Fills `out` with the leftmost octets of `block`.
 pub(crate) fn leftmost(block: &Block, out: &mut [u8]) {
-    out.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+    // Of the lengths that occur the common ones, each in one store.
+    if let Ok(out) = <&mut [u8; 16]>::try_from(&mut *out) {
+        *out = *block;
+    } else if let (Ok(out), Some(half)) = (<&mut [u8; 8]>::try_from(&mut *out), block.first_chunk()) {
+        *out = *half;
+    } else {
+        out.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+    }
 }

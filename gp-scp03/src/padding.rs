@@ -11,11 +11,15 @@ pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
     (data_length | 15).checked_add(1)
 }
 
-/// Writes the padding behind the first `data_length` octets of `buffer`, up to its end.
+/// Writes the padding behind the first `data_length` octets of `buffer`, which is [`padded_length`] octets long.
 pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
-    if let Some((first, rest)) = buffer.get_mut(data_length..).and_then(<[u8]>::split_first_mut) {
-        *first = 0x80;
-        rest.fill(0);
+    let Ok(filled) = u8::try_from(data_length & 15) else { return };
+    if let Some(last) = buffer.last_chunk_mut::<16>() {
+        // All sixteen octets are written, so that the block is one store and not several.
+        for (octet, position) in last.iter_mut().zip(0_u8..) {
+            let padding = if position == filled { 0x80 } else { 0 };
+            *octet = if position < filled { *octet } else { padding };
+        }
     }
 }
 

@@ -12,7 +12,8 @@
 use gp_apdu::StatusWord;
 use zeroize::Zeroize;
 
-use crate::kernel::{open, seal, tag};
+use crate::kernel::{Head, open, seal, tag};
+use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
 use crate::session::Session;
 use crate::{Error, SecurityLevel};
@@ -54,8 +55,8 @@ impl Session {
             pad80(body, data_length);
             (&self.keys.enc, Self::counter_block(self.counter, true))
         });
-        let computed = seal(enc, &self.keys.r_mac, &self.chaining.0, &[], body, &status);
-        mac.iter_mut().zip(computed).for_each(|(to, from)| *to = from);
+        let computed = seal(enc, &self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(status));
+        leftmost(&computed, mac);
         sw.iter_mut().zip(status).for_each(|(to, from)| *to = from);
         Ok(answer)
     }
@@ -77,7 +78,7 @@ impl Session {
         }
         let body_length = data.len().checked_sub(self.mode.octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
-        let computed = tag(&self.keys.r_mac, &self.chaining.0, &[], body, sw);
+        let computed = tag(&self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(*sw));
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }

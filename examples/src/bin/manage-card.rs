@@ -8,7 +8,9 @@ use gp_examples::manage::{Arguments, Colour, Outcome, perform};
 fn main() -> ExitCode {
     let result = Arguments::parse(std::env::args_os().skip(1)).map_err(Outcome::Usage).and_then(|arguments| {
         let colour = match arguments.colour {
-            Colour::Auto => std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()),
+            Colour::Auto => {
+                std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
+            }
             Colour::Always => true,
             Colour::Never => false,
         };

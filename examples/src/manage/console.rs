@@ -1,13 +1,13 @@
 //! The report: text for people, JSON lines for programs.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use gp_apdu::{Response, StatusWord, ins};
 use gp_scp03::SecurityLevel;
 use serde_json::{Value, json};
 
 use super::decode::{self, Part};
-use super::hex;
+use crate::hex;
 use crate::trace::{Exchange, Opened, Pieces, Protection, Sink, Worth, is_protected};
 
 /// How the report is written.
@@ -23,6 +23,8 @@ pub(super) enum Format {
 const LINE: usize = 32;
 /// Where explanations begin.
 const MARGIN: usize = 40;
+/// Where dissections begin.
+const PARTS: usize = 15;
 /// Where lines of prose end.
 const WIDTH: usize = 100;
 
@@ -43,15 +45,40 @@ enum Ink {
 pub(super) struct Console<'w> {
     out: &'w mut dyn Write,
     format: Format,
-    /// Show exchanges?
-    exchanges: bool,
+    show: Show,
+    /// Octets of a load file: sent, and altogether.
+    progress: Option<(usize, usize)>,
     steps: u32,
     error: Option<io::Error>,
 }
 
+/// What is shown of exchanges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Show {
+    /// Nothing but the progress of long ones, on the terminal.
+    Progress,
+    /// Everything.
+    Everything,
+    /// The plain commands, which nobody carries out.
+    Plan,
+}
+
 impl<'w> Console<'w> {
-    pub(super) fn new(out: &'w mut dyn Write, format: Format, exchanges: bool) -> Self {
-        Self { out, format, exchanges, steps: 0, error: None }
+    pub(super) fn new(out: &'w mut dyn Write, format: Format, show: Show) -> Self {
+        Self { out, format, show, progress: None, steps: 0, error: None }
+    }
+
+    /// A load file of so many octets is about to be sent.
+    pub(super) fn expect_octets(&mut self, total: usize) {
+        let silent = self.show != Show::Progress || !io::stderr().is_terminal();
+        self.progress = (!silent).then_some((0, total));
+    }
+
+    /// It is sent, or it never will be.
+    pub(super) fn progress_is_over(&mut self) {
+        if self.progress.take().is_some() {
+            eprint!("\r\x1b[K");
+        }
     }
 
     pub(super) fn is_json(&self) -> bool {
@@ -176,17 +203,8 @@ impl<'w> Console<'w> {
     }
 
     fn text_exchange(&mut self, exchange: &Exchange) {
-        let name = decode::command_name(exchange.plain.header);
-        let name = self.ink(Ink::Command, &name);
-        self.line(&format!("\n   {name}"));
         let covered = exchange.is_transformed();
-        let plain = spaced_command(&exchange.plain.octets);
-        self.octets(if covered { "plain" } else { "sent" }, Ink::Command, &plain, "");
-        if let Ok(dissected) = decode::command(&exchange.plain.octets)
-            && let Some(data) = dissected.parts.iter().find(|part| part.name == "data")
-        {
-            self.parts(&data.parts, 0);
-        }
+        self.plain_command(exchange, if covered { "plain" } else { "sent" });
         if covered {
             self.sent(exchange);
         }
@@ -199,9 +217,24 @@ impl<'w> Console<'w> {
         match &exchange.opened {
             Some(opened) => self.opened(exchange, opened),
             None => {
-                let said = if exchange.received.is_empty() { "no answer" } else { "not accepted: the protection is wrong" };
+                let said =
+                    if exchange.received.is_empty() { "no answer" } else { "not accepted: the protection is wrong" };
                 self.octets("result", Ink::Bad, said, "");
             }
+        }
+    }
+
+    /// The name of the command, its octets, and the fields of its data.
+    fn plain_command(&mut self, exchange: &Exchange, label: &str) {
+        let name = decode::command_name(exchange.plain.header);
+        let name = self.ink(Ink::Command, &name);
+        self.line(&format!("\n   {name}"));
+        let plain = spaced_command(&exchange.plain.octets);
+        self.octets(label, Ink::Command, &plain, "");
+        if let Ok(dissected) = decode::command(&exchange.plain.octets)
+            && let Some(data) = dissected.parts.iter().find(|part| part.name == "data")
+        {
+            self.parts(&data.parts, 0, PARTS);
         }
     }
 
@@ -221,8 +254,11 @@ impl<'w> Console<'w> {
                     self.octets(label, Ink::Command, &head.join(" "), "class and length say: protected");
                     if !pieces.data.is_empty() {
                         let encrypted = protection.level.has_c_decryption();
-                        let (ink, what) =
-                            if encrypted { (Ink::Cipher, "data, encrypted") } else { (Ink::Command, "data, in the clear") };
+                        let (ink, what) = if encrypted {
+                            (Ink::Cipher, "data, encrypted")
+                        } else {
+                            (Ink::Command, "data, in the clear")
+                        };
                         self.octets("", ink, &hex::encode(pieces.data), what);
                     }
                     self.octets("", Ink::Mac, &hex::encode(pieces.mac), "C-MAC");
@@ -278,34 +314,44 @@ impl<'w> Console<'w> {
         let label = if opened.data.is_empty() { label } else { "" };
         self.octets(label, ink, &status, &format!("{meaning}{worth}"));
         let parts = decode::response(header, &Response { data: &opened.data, status: opened.status });
-        self.parts(&parts, 0);
+        self.parts(&parts, 0, PARTS);
     }
 
     /// A dissection as an indented list.
-    pub(super) fn parts(&mut self, parts: &[Part], depth: usize) {
+    pub(super) fn parts(&mut self, parts: &[Part], depth: usize, margin: usize) {
         for part in parts {
-            let indent = " ".repeat(2 * depth);
-            let label = if part.label.is_empty() { String::new() } else { format!("{} ", self.ink(Ink::Label, &part.label)) };
+            let indent = " ".repeat(margin + 2 * depth);
+            let label =
+                if part.label.is_empty() { String::new() } else { format!("{} ", self.ink(Ink::Label, &part.label)) };
             let octets = if part.parts.is_empty() { shortened(&part.octets) } else { String::new() };
             let octets = self.ink(Ink::Command, &octets);
             let meaning = part.meaning.as_deref().unwrap_or_default();
             let text = [octets.as_str(), meaning].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
             let colon = if text.is_empty() { "" } else { ": " };
-            self.line(&format!("               {indent}{label}{}{colon}{}", part.name, text.join("  ")));
-            self.parts(&part.parts, depth + 1);
+            self.line(&format!("{indent}{label}{}{colon}{}", part.name, text.join("  ")));
+            self.parts(&part.parts, depth + 1, margin);
         }
     }
 }
 
 impl Sink for Console<'_> {
     fn exchange(&mut self, exchange: &Exchange) {
-        if !self.exchanges {
-            return;
-        }
-        if self.is_json() {
-            self.json(&exchange_json(exchange));
-        } else {
-            self.text_exchange(exchange);
+        match (self.show, self.is_json()) {
+            (Show::Progress, _) => {
+                if let (Some((sent, total)), ins::LOAD) = (&mut self.progress, exchange.plain.header.ins) {
+                    *sent += exchange.plain.data.len();
+                    eprint!("\rloading: {sent} of {total} octets, {}%", *sent * 100 / (*total).max(1));
+                }
+            }
+            (Show::Everything, true) => self.json(&exchange_json(exchange)),
+            (Show::Everything, false) => self.text_exchange(exchange),
+            (Show::Plan, true) => self.json(&json!({
+                "event": "would_send",
+                "command": decode::command_name(exchange.plain.header),
+                "plain": hex::encode(&exchange.plain.octets),
+                "parts": decode::command(&exchange.plain.octets).ok().map(|part| part.to_json()),
+            })),
+            (Show::Plan, false) => self.plain_command(exchange, "plain"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A dissector: what every octet of a command, a response or a data object of this project means.
 
 mod command;
+mod guess;
 mod object;
 mod response;
 mod rules;
@@ -9,12 +10,13 @@ mod values;
 use serde_json::{Map, Value, json};
 
 pub use command::{command, name as command_name};
+pub use guess::guess;
 pub use object::object;
 pub use response::response;
 pub(super) use response::{implementation, status};
-pub(super) use values::{level as level_name, privileges as privilege_names};
+pub(super) use values::{key_type, level as level_name, privileges as privilege_names};
 
-use super::hex;
+use crate::hex;
 
 /// A piece of a message: its octets, its name, what it says, and the pieces that it is made of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use gp_scp03::{Key, KeyId, KeyLength, SessionKeys, StaticKeys};
 use serde_json::{Value, json};
 
-use super::hex;
+use crate::hex;
 
 /// The key version number of the embedded card's keys.
 pub(super) const EMBEDDED_VERSION: u8 = 0x30;

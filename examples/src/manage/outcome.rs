@@ -11,8 +11,8 @@ use gp_cardmanager_model::host::{Error, Failure};
 pub enum Outcome {
     /// The command line, or a file that it names, makes no sense.
     Usage(String),
-    /// No session could be opened: other keys, another card, or a card that refuses.
-    Session(Failure),
+    /// No session could be opened: other keys, another card, or a card that refuses. And what was found out about it.
+    Session(Failure, Option<String>),
     /// An operation failed, most often by a refusal of the card.
     Operation(Failure),
     /// There is no card: the reader, the link or the file that keeps the card failed.
@@ -28,7 +28,7 @@ impl Outcome {
         match self {
             Self::Operation(_) => 1,
             Self::Usage(_) => 2,
-            Self::Session(_) => 3,
+            Self::Session(..) => 3,
             Self::NoCard(_) => 4,
             Self::Output(_) => 5,
         }
@@ -36,29 +36,31 @@ impl Outcome {
 
     /// What may be behind it, and what to try; `None` where the message says it all.
     #[must_use]
-    pub const fn advice(&self) -> Option<&'static str> {
-        match self {
-            Self::Session(Failure::Channel(error)) => match error {
-                gp_scp03::Error::CardCryptogram => Some(
-                    "The card does not have these keys, or the answer was changed on its way. EXTERNAL AUTHENTICATE was not \
-                     sent, so the card has counted no failure.",
-                ),
-                gp_scp03::Error::TryS16 | gp_scp03::Error::OtherMode => {
-                    Some("The card uses the other length of challenges: try --mode s16 or --mode s8.")
-                }
-                gp_scp03::Error::Level => Some("The \"i\" of the card does not offer this level: see --level and --i."),
-                _ => None,
-            },
-            _ => None,
-        }
+    pub fn advice(&self) -> Option<String> {
+        let Self::Session(Failure::Channel(error), hint) = self else { return None };
+        let general = match error {
+            gp_scp03::Error::CardCryptogram => {
+                "The card does not have these keys, or its answer was changed on the way. EXTERNAL AUTHENTICATE was not sent, \
+                 so the card has counted no failure."
+            }
+            gp_scp03::Error::TryS16 | gp_scp03::Error::OtherMode => {
+                "The card uses the other length of challenges: try --mode s16 or --mode s8."
+            }
+            gp_scp03::Error::Level => "The \"i\" of the card does not offer this level: see --level and --i.",
+            _ => return hint.clone(),
+        };
+        Some(match hint {
+            Some(hint) => format!("{general} {hint}"),
+            None => general.to_owned(),
+        })
     }
 
     /// A task of the session's opening failed.
     pub(super) fn session(error: Error<io::Error>) -> Self {
         match error {
             Error::Transport(error) => Self::NoCard(error),
-            Error::Failure(failure) => Self::Session(failure),
-            _ => Self::Session(Failure::State),
+            Error::Failure(failure) => Self::Session(failure, None),
+            _ => Self::Session(Failure::State, None),
         }
     }
 }
@@ -77,7 +79,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Usage(problem) => f.write_str(problem),
-            Self::Session(failure) => write!(f, "no session: {failure}"),
+            Self::Session(failure, _) => write!(f, "no session: {failure}"),
             Self::Operation(failure) => failure.fmt(f),
             Self::NoCard(error) => write!(f, "no card: {error}"),
             Self::Output(error) => write!(f, "the report cannot be written: {error}"),
@@ -89,7 +91,7 @@ impl std::error::Error for Outcome {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Usage(_) => None,
-            Self::Session(failure) | Self::Operation(failure) => Some(failure),
+            Self::Session(failure, _) | Self::Operation(failure) => Some(failure),
             Self::NoCard(error) | Self::Output(error) => Some(error),
         }
     }

@@ -1,19 +1,17 @@
 //! The registry of a card as the host has read it.
 
-use std::io;
-
-use gp_apdu::Transport;
 use gp_cardmanager_model::entry::Entry;
 use gp_cardmanager_model::get_status::Subset;
-use gp_cardmanager_model::host::{GetStatus, Origin, run};
+use gp_cardmanager_model::host::{GetStatus, Origin};
 use gp_cardmanager_model::lifecycle::Kind;
 use gp_cardmanager_model::privileges::Privileges;
 use serde_json::{Value, json};
 
-use super::Host;
 use super::console::Console;
 use super::decode::privilege_names;
 use super::outcome::Outcome;
+use super::session::Session;
+use crate::hex;
 
 /// One entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +54,7 @@ impl Row {
             Kind::SecurityDomain => "security domain",
             Kind::Application => "application",
             Kind::LoadFile => "load file",
+            _ => "unknown",
         }
     }
 
@@ -79,22 +78,26 @@ pub(super) struct Registry {
     pub(super) rows: Vec<Row>,
     /// Entries that could not be read, and why.
     faults: Vec<String>,
+    /// Nobody vouches for some of them.
     plain: bool,
+    /// The card has said of a part that there is nothing in it.
+    empty: bool,
 }
 
 impl Registry {
     /// Reads a part of the registry.
-    pub(super) fn read<T>(&mut self, host: &mut Host<'_, '_>, link: &mut T, subset: Subset) -> Result<(), Outcome>
-    where
-        T: Transport<Error = io::Error>,
-    {
+    pub(super) fn read(&mut self, session: &mut Session<'_, '_, '_>, subset: Subset) -> Result<(), Outcome> {
         let (rows, faults) = (&mut self.rows, &mut self.faults);
+        let before = rows.len();
         let task = GetStatus::new(subset, |entry| match entry {
             Ok(entry) => rows.push(Row::of(subset, &entry)),
             Err(error) => faults.push(error.to_string()),
         });
-        let listed = run(host, link, task)?;
-        self.plain |= listed.origin == Origin::Plain;
+        let listed = session.run(task)?;
+        if listed.origin == Origin::Plain {
+            // A part without entries ends with 6A88, and an error status is never protected.
+            if self.rows.len() == before { self.empty = true } else { self.plain = true }
+        }
         Ok(())
     }
 
@@ -108,8 +111,11 @@ impl Registry {
                 row.aid.clone(),
                 row.state.clone(),
                 row.domain.clone().unwrap_or_default(),
-                row.load_file.clone().or_else(|| row.version.as_ref().map(|v| format!("version {v}"))).unwrap_or_default(),
-                privileges.map(|held| super::hex::encode(&held.octets())).unwrap_or_default(),
+                row.load_file
+                    .clone()
+                    .or_else(|| row.version.as_ref().map(|v| format!("version {v}")))
+                    .unwrap_or_default(),
+                privileges.map(|held| hex::encode(&held.octets())).unwrap_or_default(),
             ]);
             let module = |aid: &String| vec!["  module".to_owned(), aid.clone()];
             rows.extend(row.modules.iter().map(module));
@@ -119,7 +125,14 @@ impl Registry {
         for fault in &self.faults {
             console.finding(&format!("One entry cannot be read: {fault}."));
         }
-        let authority = if self.plain { "nobody vouches for the list" } else { "the card vouches for the list" };
+        let authority = match (self.plain, self.empty) {
+            (true, _) => "nobody vouches for them",
+            (false, false) => "the card vouches for them",
+            (false, true) => {
+                "the card vouches for them. That a part of the registry has none is what an error status says, and \
+                 nothing protects those"
+            }
+        };
         console.line("");
         console.finding(&format!("{} entries; {authority}.", self.rows.len()));
         console.json(&json!({

@@ -13,7 +13,8 @@ pub struct Channel {
     pub(crate) selected: Option<Index>,
     /// The secure channel session with the selected security domain, or with the one that serves the selected application.
     pub(crate) responder: Responder,
-    /// The key version of the session.
+    /// The security domain whose key set opened the session, and the version of that set.
+    pub(crate) key_owner: Option<Index>,
     pub(crate) key_version: u8,
     /// Key-DEK of the session: the one with which it was opened, also when PUT KEY has replaced that set since.
     pub(crate) dek: Option<Key>,
@@ -35,6 +36,7 @@ impl Channel {
             open: false,
             selected: None,
             responder: Responder::new(),
+            key_owner: None,
             key_version: 0,
             dek: None,
             searching: false,
@@ -53,6 +55,7 @@ impl Channel {
     /// The end of the application session: selection, reset, closing (GPCS 6.4).
     pub(crate) fn end_session(&mut self) {
         self.responder.terminate();
+        self.key_owner = None;
         self.key_version = 0;
         self.dek = None;
         self.searching = false;

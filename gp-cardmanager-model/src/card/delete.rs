@@ -120,7 +120,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     && registry.is_below(domain, index)
                     && registry.is_below(entry.domain, index)
             });
-        let privileged = registry.entry(domain).is_some_and(|domain| domain.privileges.contains(Privileges::GLOBAL_DELETE));
+        let privileged =
+            registry.entry(domain).is_some_and(|domain| domain.privileges.contains(Privileges::GLOBAL_DELETE));
         let accepted = || {
             registry.entry(entry.domain).is_some_and(|owner| serves(entry.domain, owner))
                 && registry.accepts(entry.domain, domain, Acceptance::Deletion)
@@ -140,8 +141,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let needed = (0_u16..).map(Index).zip(registry.iter()).any(|(index, entry)| {
             entry.occupant != Occupant::Free
                 && !doomed.holds(registry, index)
-                && (doomed.holds(registry, entry.domain)
-                    || entry.file.is_some_and(|file| doomed.holds(registry, file)))
+                && (doomed.holds(registry, entry.domain) || entry.file.is_some_and(|file| doomed.holds(registry, file)))
         });
         let referred = || {
             doomed.entries(registry).any(|(index, entry)| {
@@ -159,15 +159,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if found.peek().is_none() {
             return Err(StatusWord::REFERENCED_DATA_NOT_FOUND);
         }
-        let registry = &*self.memory.registry;
         let in_use = |version: u8, id: u8| {
             self.memory.channels.iter().any(|channel| {
-                let keeper = channel.selected.and_then(|selected| {
-                    let entry = registry.entry(selected)?;
-                    Some(if entry.is_domain() { selected } else { entry.domain })
-                });
                 channel.responder.level().is_some()
-                    && keeper == Some(domain)
+                    && channel.key_owner == Some(domain)
                     && channel.key_version == version
                     && (1..=3).contains(&id)
             })

@@ -19,12 +19,15 @@ use crate::card::{Answer, Card};
 use crate::entry::ImplicitSelection;
 use crate::error::{self, ErrorKind};
 use crate::install::{
-    self, ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, Install, Parameters,
+    ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, ImplicitSlots, Install, Parameters,
     Restriction, SecurityDomainParameters,
 };
 use crate::lifecycle::Kind;
 use crate::privileges::Privileges;
 use crate::signature::{HashAlgorithm, Operation, TokenInput};
+
+/// Implicit selection on the basic channel of all interfaces.
+const ALL_INTERFACES: u8 = 0xC0;
 
 /// The status word for a body that does not read.
 pub(super) fn body_status(error: error::Error) -> StatusWord {
@@ -37,13 +40,23 @@ pub(super) fn body_status(error: error::Error) -> StatusWord {
 }
 
 impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
-    /// INSTALL, by its function.
+    /// INSTALL, by its function. One that is refused ends a load as well.
     pub(super) fn install(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
-        let header = apdu.header();
-        let function = Function::parse(header.p1, header.p2).map_err(body_status)?;
-        if function != Function::CombinedLast {
+        let answer = self.install_by_function(channel, domain, apdu);
+        if answer.is_err() {
             self.abort_load(channel);
         }
+        answer
+    }
+
+    fn install_by_function(&mut self, channel: LogicalChannel, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
+        let header = apdu.header();
+        // Only the last command of the combined process goes on with a load.
+        let function = Function::parse(header.p1, header.p2);
+        if !matches!(function, Ok(Function::CombinedLast)) {
+            self.abort_load(channel);
+        }
+        function.map_err(body_status)?;
         if apdu.level().is_none() {
             return Err(StatusWord::SECURITY_STATUS);
         }
@@ -78,11 +91,18 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             .any(|entry| !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid)
     }
 
+    /// Does the security domain that something belongs to agree to what another one does with it? Only one that serves can.
+    fn agrees(&self, owner: Index, performer: Index, what: Acceptance) -> bool {
+        let registry = &*self.memory.registry;
+        let asked = registry.entry(owner).is_some_and(|entry| serves(owner, entry));
+        (owner == performer || asked) && registry.accepts(owner, performer, what)
+    }
+
     /// A security domain that takes content from `performer`: it exists, serves, and agrees.
     fn receiving_domain(&self, aid: &Aid, performer: Index) -> Result<Index, StatusWord> {
         let registry = &*self.memory.registry;
         let (index, entry) = registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-        if !serves(index, entry) || !registry.accepts(index, performer, Acceptance::Incoming) {
+        if !serves(index, entry) || !self.agrees(index, performer, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         Ok(index)
@@ -157,6 +177,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         set_provider(&mut entry, &parameters)?;
         *self.memory.registry.get_mut(file.slot()).ok_or(StatusWord::UNKNOWN)? = entry;
         self.load = Some(load);
+        // A signature of the load file is put together where a waiting STORE DATA transfer is.
+        self.transfer = None;
         apdu.respond(&[0x00])
     }
 
@@ -196,11 +218,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         message: &TokenInput<'_>,
         apdu: &mut Apdu<'_>,
     ) -> Answer {
-        let load =
-            self.load.take().filter(|load| load.channel == channel && load.domain == domain && load.is_complete());
-        let outcome = match load {
-            Some(load) => self.create_combined(&load, domain, body, message, apdu),
-            None => Err(StatusWord::CONDITIONS_OF_USE),
+        // The load of another channel is not this one's to end.
+        let begun = self.load.take_if(|load| load.channel == channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        let outcome = if begun.domain == domain && begun.is_complete() {
+            self.create_combined(&begun, domain, body, message, apdu)
+        } else {
+            Err(StatusWord::CONDITIONS_OF_USE)
         };
         self.discard_pending();
         let (operation, receipt) = outcome?;
@@ -254,7 +277,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !self.is_free(&body.application) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !registry.accepts(file_entry.domain, domain, Acceptance::Incoming) {
+        if !self.agrees(file_entry.domain, domain, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let is_domain = module_entry.privileges.contains(Privileges::SECURITY_DOMAIN);
@@ -297,6 +320,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.add_implicit(&mut entry, implicit, None)?;
         }
         self.check_unique(privileges, None)?;
+        self.check_slots(held_slots(Index::OPEN, &entry), None)?;
         let slot = free_slot(registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
         Ok(Planned { slot, entry, parameters, own, load_file: file_entry.aid, module: module_aid })
     }
@@ -318,7 +342,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         let committed = self.commit(|memory, emit| {
             besides(memory.registry, emit);
-            pass_on(memory.registry, entry.privileges, *slot, emit);
+            settle(memory.registry, *slot, entry.privileges, emit);
             emit(Change::Entry(*slot, entry));
             with_receipt(receipt.as_ref(), emit);
         });
@@ -345,7 +369,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if index == Index::ISD || entry.state != INSTALLED {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !registry.accepts(entry.domain, domain, Acceptance::Incoming) {
+        if !self.agrees(entry.domain, domain, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let parameters = Parameters::parse_for(Function::MakeSelectable, body.parameters).map_err(body_status)?;
@@ -354,21 +378,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let receipt = self.receipt_due(domain, management, control.as_ref())?;
         // Of the privileges only Card Reset has a meaning here.
         let asked = Privileges::from_field_lenient(body.privileges, Kind::Application).unwrap_or_default();
-        let mut gained = Privileges::NONE;
         if asked.contains(Privileges::CARD_RESET) {
             self.check_unique(Privileges::CARD_RESET, Some(index))?;
-            gained = Privileges::CARD_RESET;
-            entry.privileges = entry.privileges.with(gained);
+            entry.privileges = entry.privileges.with(Privileges::CARD_RESET);
         }
         if let Some(implicit) = parameters.implicit_selection {
             self.add_implicit(&mut entry, implicit, Some(index))?;
         }
+        self.check_slots(held_slots(index, &entry), Some(index))?;
         if entry.provider_length == 0 {
             set_provider(&mut entry, &parameters)?;
         }
         entry.state = SELECTABLE;
         self.commit(|memory, emit| {
-            pass_on(memory.registry, gained, index, emit);
+            settle(memory.registry, index, entry.privileges, emit);
             emit(Change::Entry(index, &entry));
             with_receipt(receipt.as_ref(), emit);
         })?;
@@ -418,11 +441,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let (index, entry) = registry.find(object).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let (target, target_entry) = registry.find(to).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         // By the present domain, or by another where the card's policy and the present domain agree; the ISD itself stays.
-        let agreed = self.profile.extradition_by_others && registry.accepts(entry.domain, domain, Acceptance::Outgoing);
+        let agreed = self.profile.extradition_by_others && self.agrees(entry.domain, domain, Acceptance::Outgoing);
         if index == Index::ISD || (entry.domain != domain && !agreed) || (entry.is_domain() && entry.is_locked()) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !serves(target, target_entry) || !registry.accepts(target, domain, Acceptance::Incoming) {
+        if !serves(target, target_entry) || !self.agrees(target, domain, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         // A domain may go to itself, and become a root, but not below itself.
@@ -455,9 +478,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let receipt = self.receipt_due(domain, management, control.as_ref())?;
         self.commit(|memory, emit| {
             match &update {
-                Update::Entry { index, entry, gained } => {
-                    pass_on(memory.registry, *gained, *index, emit);
-                    give_back(memory.registry, *index, entry.privileges, emit);
+                Update::Entry { index, entry } => {
+                    settle(memory.registry, *index, entry.privileges, emit);
                     emit(Change::Entry(*index, entry));
                 }
                 Update::Restrict(index, restrict) => emit(Change::Restrict(*index, *restrict)),
@@ -529,30 +551,29 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             .filter(|(_, entry)| entry.is_application())
             .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let mut updated = *entry;
-        if !registry.accepts(entry.domain, domain, Acceptance::Incoming) || parameters.restriction.is_some() {
+        if !self.agrees(entry.domain, domain, Acceptance::Incoming) || parameters.restriction.is_some() {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let mut gained = Privileges::NONE;
         if !body.privileges.is_empty() {
             let kind = entry.kind(index).ok_or(StatusWord::UNKNOWN)?;
             let privileges = Privileges::from_field_lenient(body.privileges, kind).ok_or(StatusWord::WRONG_DATA)?;
             if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != entry.is_domain() {
                 return Err(StatusWord::WRONG_DATA);
             }
-            gained = privileges.without(entry.privileges);
-            self.check_unique(gained, Some(index))?;
+            self.check_unique(privileges.without(entry.privileges), Some(index))?;
             updated.privileges = privileges;
         }
         if let Some(implicit) = parameters.implicit_selection {
             self.add_implicit(&mut updated, implicit, Some(index))?;
         }
+        self.check_slots(held_slots(index, &updated), Some(index))?;
         let mut from = None;
         if let Some(to) = &body.security_domain {
             let (_, target) = self.extradition(domain, aid, to)?;
             from = registry.entry(entry.domain).map(|owner| owner.aid);
             updated.domain = target;
         }
-        Ok((Update::Entry { index, entry: updated, gained }, from))
+        Ok((Update::Entry { index, entry: updated }, from))
     }
 
     /// Card Reset and Final Application have one holder each: another may get them only from the ISD (GPCS 6.6.2).
@@ -567,23 +588,26 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Ok(())
     }
 
-    /// Adds implicit selection; a slot of interface and channel has one holder beside the ISD.
+    /// A slot of interface and channel has one holder beside the ISD (GPCS 6.4.1).
+    fn check_slots(&self, wanted: ImplicitSlots, for_entry: Option<Index>) -> Result<(), StatusWord> {
+        let mut others = self.memory.registry.entries().filter(|(index, _)| Some(*index) != for_entry);
+        if others.any(|(index, other)| index != Index::ISD && held_slots(index, other).overlaps(wanted)) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        Ok(())
+    }
+
+    /// Adds implicit selection to an entry.
     fn add_implicit(
         &self,
         entry: &mut RegistryEntry,
-        added: install::ImplicitSlots,
+        added: ImplicitSlots,
         for_entry: Option<Index>,
     ) -> Result<(), StatusWord> {
-        for (index, other) in self.memory.registry.entries() {
-            let held = other.implicit.iter().filter_map(|octet| install::ImplicitSlots::from_octet(octet.0));
-            let held = held.fold(install::ImplicitSlots::EMPTY, install::ImplicitSlots::union);
-            if Some(index) != for_entry && index != Index::ISD && held.overlaps(added) {
-                return Err(StatusWord::CONDITIONS_OF_USE);
-            }
-        }
+        self.check_slots(added, for_entry)?;
         let before = entry.implicit;
-        let held = before.iter().filter_map(|octet| install::ImplicitSlots::from_octet(octet.0));
-        let all = held.fold(added, install::ImplicitSlots::union);
+        let held = before.iter().filter_map(|octet| ImplicitSlots::from_octet(octet.0));
+        let all = held.fold(added, ImplicitSlots::union);
         entry.implicit = [ImplicitSelection(0); 4];
         let mut places = entry.implicit.iter_mut();
         for octet in all.octets() {
@@ -591,6 +615,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         Ok(())
     }
+}
+
+/// The slots that an entry holds: those of its `CF`, and for Card Reset without any the basic channel of all interfaces.
+fn held_slots(index: Index, entry: &RegistryEntry) -> ImplicitSlots {
+    let named = entry.implicit.iter().filter_map(|octet| ImplicitSlots::from_octet(octet.0));
+    let named = named.fold(ImplicitSlots::EMPTY, ImplicitSlots::union);
+    let resets = index != Index::ISD && entry.privileges.contains(Privileges::CARD_RESET);
+    if resets && named.is_empty() { ImplicitSlots::from_octet(ALL_INTERFACES).unwrap_or(named) } else { named }
 }
 
 /// An installation that satisfies everything.
@@ -606,35 +638,22 @@ struct Planned<'p> {
 
 /// What a registry update does.
 enum Update {
-    Entry { index: Index, entry: RegistryEntry, gained: Privileges },
+    Entry { index: Index, entry: RegistryEntry },
     Restrict(Index, u8),
     RestrictOpen(usize, ObjectSlot),
 }
 
-/// A privilege of one holder leaves the ISD when another gets it.
-fn pass_on(registry: &[RegistryEntry], gained: Privileges, to: Index, emit: &mut dyn FnMut(Change<'_>)) {
-    let Some(isd) = registry.entry(Index::ISD).filter(|_| to != Index::ISD) else { return };
-    let mut left = isd.privileges;
-    for privilege in [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION] {
-        if gained.contains(privilege) {
-            left = left.without(privilege);
-        }
-    }
-    if left != isd.privileges {
-        emit(Change::Privileges(Index::ISD, left));
-    }
-}
-
-/// What an entry no longer holds of such privileges returns to the ISD.
-pub(super) fn give_back(registry: &[RegistryEntry], from: Index, kept: Privileges, emit: &mut dyn FnMut(Change<'_>)) {
-    let (Some(entry), Some(isd)) = (registry.entry(from), registry.entry(Index::ISD)) else { return };
-    if from == Index::ISD {
-        return;
-    }
+/// Card Reset and Final Application leave the ISD when another entry gets them, and return to it when that gives them
+/// up: what the ISD holds once `index` has the privileges `now` (GPCS 6.6.2).
+fn settle(registry: &[RegistryEntry], index: Index, now: Privileges, emit: &mut dyn FnMut(Change<'_>)) {
+    let Some(isd) = registry.entry(Index::ISD).filter(|_| index != Index::ISD) else { return };
+    let before = registry.entry(index).map_or(Privileges::NONE, |entry| entry.privileges);
     let mut held = isd.privileges;
     for privilege in [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION] {
-        if entry.privileges.contains(privilege) && !kept.contains(privilege) {
-            held = held.with(privilege);
+        match (before.contains(privilege), now.contains(privilege)) {
+            (false, true) => held = held.without(privilege),
+            (true, false) => held = held.with(privilege),
+            _ => {}
         }
     }
     if held != isd.privileges {

@@ -493,7 +493,7 @@ impl Scanner {
             Scan::Foreign => Scan::Foreign,
             Scan::Bad => Scan::Bad,
         };
-        if inside && self.state != Scan::Bad {
+        if inside && !matches!(self.state, Scan::Bad | Scan::Foreign) {
             self.remaining = self.remaining.saturating_sub(1);
             if self.remaining == 0 {
                 // A component that ends inside what must be there is damaged.

@@ -6,22 +6,20 @@
 //! ```
 //! The card has one interface, that of contacts.
 
-use gp_apdu::{LogicalChannel, StatusWord};
+use gp_apdu::{LogicalChannel, SecureMessaging, StatusWord};
 
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
-use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
+use crate::card::registry::{Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, handle};
-use crate::install::ImplicitSlots;
 use crate::manage_channel::ManageChannel;
-use crate::privileges::Privileges;
 
 impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// MANAGE CHANNEL, never under secure messaging. A channel opens with an application or stays closed.
     pub(super) fn manage_channel(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
         let header = apdu.header();
-        if header.cla.is_protected() {
+        if header.cla.secure_messaging() != SecureMessaging::None {
             return Err(StatusWord::SECURE_MESSAGING_NOT_SUPPORTED);
         }
         match ManageChannel::parse(header.p1, header.p2).map_err(body_status)? {
@@ -91,23 +89,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.applets.deselect(handle(index, &entry));
         }
         Ok(0)
-    }
-
-    /// What is implicitly selectable on a channel: who named it in `CF`, else what is on the basic channel after a reset.
-    /// The holder of Final Application takes the place of one that is LOCKED (GPCS 6.4.2.2).
-    fn implicit_on(&self, channel: LogicalChannel) -> Option<Index> {
-        let registry = &*self.memory.registry;
-        let named = |entry: &RegistryEntry| {
-            let slots = entry.implicit.iter().filter_map(|octet| ImplicitSlots::from_octet(octet.0));
-            entry.is_application() && slots.into_iter().any(|slots| slots.contact(channel.number()))
-        };
-        match registry.entries().find(|(_, entry)| named(entry)) {
-            Some((_, entry)) if entry.is_locked() || entry.state == INSTALLED => {
-                registry.holder(Privileges::FINAL_APPLICATION)
-            }
-            Some((index, _)) => Some(index),
-            None => self.implicitly_selected(),
-        }
     }
 
     /// May the application not be selected on this channel, because it or another one of its load file is selected on another

@@ -63,6 +63,8 @@ pub struct Profile<'p> {
     pub capability: &'p [u8],
     /// CPLC data (`9F7F`), 42 octets, if the card has it.
     pub cplc: Option<[u8; 42]>,
+    /// Application production life cycle data that SELECT shows (`9F6E`), or empty.
+    pub production_life_cycle: &'p [u8],
     /// The longest command data that the card takes (`9F65`).
     pub max_command_data: u16,
     /// The most octets of GET STATUS data in one answer; more comes after `6310`.
@@ -95,6 +97,7 @@ impl<'p> Profile<'p> {
             card_data: &[],
             capability: &[],
             cplc: None,
+            production_life_cycle: &[],
             max_command_data: 255,
             status_limit: usize::MAX,
             max_failures: 0,

@@ -117,7 +117,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// Does the check value fit? AES and DES keys must have one (GPCS B.5, Amendment D 4.1.4); for other keys it counts where the
     /// platform knows it.
-    pub(super) fn verify_check_value(&mut self, kind: KeyType, key: &[u8], check_value: &[u8]) -> Result<(), StatusWord> {
+    pub(super) fn verify_check_value(
+        &mut self,
+        kind: KeyType,
+        key: &[u8],
+        check_value: &[u8],
+    ) -> Result<(), StatusWord> {
         if matches!(kind, KeyType::AES | KeyType::DES) && check_value.len() != CHECK_VALUE_LEN {
             return Err(StatusWord::WRONG_DATA);
         }
@@ -134,7 +139,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// Puts one component of a new key into free slots, where it waits.
     pub(super) fn stage(&mut self, key: &Staged, component: u8, kind: u8, value: &[u8]) -> Result<(), StatusWord> {
-        if usize::from(component) >= Components::MAX || value.is_empty() {
+        // No key has two components of a type.
+        let twice = self.memory.keys.iter().any(|slot| {
+            let staged = slot.pending && slot.owner == Some(key.owner);
+            staged && (slot.version, slot.id, slot.kind) == (key.version, key.id, kind)
+        });
+        if twice || usize::from(component) >= Components::MAX || value.is_empty() {
             return Err(StatusWord::WRONG_DATA);
         }
         let length = u16::try_from(value.len()).map_err(|_| StatusWord::NOT_ENOUGH_MEMORY)?;
@@ -148,7 +158,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             slot.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
             slot.owner = Some(key.owner);
             slot.pending = true;
-            (slot.version, slot.id, slot.component, slot.part, slot.kind) = (key.version, key.id, component, part, kind);
+            (slot.version, slot.id, slot.component, slot.part, slot.kind) =
+                (key.version, key.id, component, part, kind);
             (slot.usage, slot.access, slot.length) = (key.usage, key.access, length);
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! SELECT by name on the card: searching, implicit rules, FCI (GPCS 6.4.2, 6.4.3, 11.9).
 
-use gp_apdu::{LogicalChannel, StatusWord};
+use gp_apdu::{LogicalChannel, SecureMessaging, StatusWord};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
@@ -9,6 +9,7 @@ use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, handle};
 use crate::fci::Fci;
+use crate::install::ImplicitSlots;
 use crate::lifecycle::CardLifeCycle;
 use crate::privileges::Privileges;
 
@@ -22,7 +23,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// secure channel of the channel; a SELECT that finds nothing changes nothing.
     pub(super) fn select(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
         let header = apdu.header();
-        if header.cla.is_protected() {
+        if header.cla.secure_messaging() != SecureMessaging::None {
             return Err(StatusWord::SECURE_MESSAGING_NOT_SUPPORTED);
         }
         let next = match header.p2 {
@@ -62,11 +63,59 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 Err(_) => from = Index(index.0.saturating_add(1)),
             }
         }
+        if !next && self.leave_locked(channel, wanted) {
+            return Err(StatusWord::FILE_NOT_FOUND);
+        }
         // The command of a failed search belongs to what is selected, which may know such a name itself.
         match self.selected(channel) {
             Some((index, entry)) if !next && !entry.is_domain() => self.applets.process(handle(index, &entry), apdu),
             _ => Err(StatusWord::FILE_NOT_FOUND),
         }
+    }
+
+    /// One that was locked while it was selected and is named again is found by nobody: its session ends, and what is
+    /// implicitly selectable takes its place.
+    fn leave_locked(&mut self, channel: LogicalChannel, wanted: &[u8]) -> bool {
+        let locked = |entry: &RegistryEntry| entry.is_locked() && !wanted.is_empty() && entry.aid.matches_prefix(wanted);
+        let Some((index, entry)) = self.selected(channel).filter(|(_, entry)| locked(entry)) else { return false };
+        self.abort_load(channel);
+        let implicit = self.implicit_on(channel);
+        if let Some(at) = self.channel_mut(channel) {
+            at.end_session();
+            at.selected = implicit;
+        }
+        if !entry.is_domain() {
+            self.applets.deselect(handle(index, &entry));
+        }
+        true
+    }
+
+    /// What is implicitly selectable on a channel: who named it in `CF`, else who named the basic one, else the holder of
+    /// Card Reset without `CF`, else the ISD. The holder of Final Application takes the place of one that is LOCKED, and
+    /// of all on a locked or terminated card (GPCS 6.4.1.1, 6.4.2.2). The card has one interface, that of contacts.
+    pub(super) fn implicit_on(&self, channel: LogicalChannel) -> Option<Index> {
+        let registry = &*self.memory.registry;
+        let last = registry.holder(Privileges::FINAL_APPLICATION);
+        if matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated) {
+            return last;
+        }
+        let slots = |entry: &RegistryEntry| entry.implicit.map(|octet| ImplicitSlots::from_octet(octet.0));
+        let names = |entry: &RegistryEntry, channel: LogicalChannel| {
+            slots(entry).into_iter().flatten().any(|slots| slots.contact(channel.number()))
+        };
+        let holder = |channel| {
+            let mut entries = registry.entries();
+            entries.find(|(_, entry)| entry.is_application() && names(entry, channel)).map(|(index, _)| index)
+        };
+        let of_reset = || {
+            registry.holder(Privileges::CARD_RESET).filter(|index| {
+                registry.entry(*index).is_some_and(|entry| entry.implicit.iter().all(|octet| octet.0 == 0))
+            })
+        };
+        let implicit = holder(channel).or_else(|| holder(LogicalChannel::BASIC)).or_else(of_reset);
+        let implicit = implicit.unwrap_or(Index::ISD);
+        let usable = |entry: &RegistryEntry| implicit == Index::ISD || (entry.state != INSTALLED && !entry.is_locked());
+        if registry.entry(implicit).is_some_and(usable) { Some(implicit) } else { last }
     }
 
     /// The first entry from `from` on that may be selected by this name: neither INSTALLED nor LOCKED, no load file, no module.
@@ -121,6 +170,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         for other in self.memory.channels.iter_mut().filter(|other| other.selected == Some(index)) {
             other.end_personalization();
         }
+        self.abort_load(channel);
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_session();
         at.selected = Some(index);
@@ -129,8 +179,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// The FCI of a security domain.
     fn write_fci(&self, index: Index, entry: &RegistryEntry, apdu: &mut Apdu<'_>) -> Answer {
-        let fci =
-            Fci { name: entry.aid.as_bytes(), max_command_data: Some(self.profile.max_command_data), ..Fci::default() };
+        let production = self.profile.production_life_cycle;
+        let fci = Fci {
+            name: entry.aid.as_bytes(),
+            production_life_cycle: (!production.is_empty()).then_some(production),
+            max_command_data: Some(self.profile.max_command_data),
+            ..Fci::default()
+        };
         let mut writer = Writer::new(apdu.answer());
         self.with_management_data(index, |data| fci.emit_with(&mut writer, data)).map_err(|_| StatusWord::UNKNOWN)?;
         Ok(writer.len())

@@ -1,4 +1,5 @@
-//! Opening a session on the card: INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, R-MAC sessions (Amendment D 7.1).
+//! Opening a session on the card: INITIALIZE UPDATE, EXTERNAL AUTHENTICATE, R-MAC sessions (Amendment D 7.1). A terminated
+//! card opens none (GPCS tables D-3, E-6).
 
 use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
 use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
@@ -6,24 +7,28 @@ use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
 use crate::card::keys::{self, KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
-use crate::card::registry::{Index, LOADED, Occupant, RegistryEntry};
+use crate::card::registry::{Index, LOADED, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
+use crate::lifecycle::CardLifeCycle;
 use crate::privileges::Privileges;
 
 impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// INITIALIZE UPDATE: any session on this channel ends; the sequence counter is stored before it is used.
     pub(super) fn initialize_update(&mut self, channel: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
+        if self.life_cycle() == CardLifeCycle::Terminated {
+            return Err(StatusWord::INS_NOT_SUPPORTED);
+        }
         let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let domain = if entry.is_domain() { index } else { entry.domain };
         let implementation = self.profile.implementation;
         let command = Command { header: apdu.header(), data: apdu.data(), le: apdu.le(), form: Form::Short };
+        self.abort_load(channel);
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_personalization();
         let request = at.responder.initialize_update(&command, implementation)?;
-        let set =
-            KeySet::find(self.memory.keys, domain, request.key_version).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let set = self.serving_set(domain, request.key_version).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
         if self.profile.max_failures != 0 && counters.failures >= self.profile.max_failures {
             return Err(StatusWord::AUTHENTICATION_BLOCKED);
@@ -48,10 +53,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             implementation,
             sequence,
         };
+        let owner = self.memory.keys.get(set.counters()).and_then(|slot| slot.owner);
         let dek = set.dek(self.memory.keys);
         let mut source = set.source(self.memory.keys);
         let at =
             self.memory.channels.get_mut(usize::from(channel.number())).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
+        at.key_owner = owner;
         at.key_version = set.version;
         at.dek = dek;
         at.responder.challenge(&mut source, &info, &request, &card_challenge, apdu.answer())
@@ -63,13 +70,16 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         channel: LogicalChannel,
         command: &mut CommandBuf<'_>,
     ) -> Result<(), StatusWord> {
+        if self.life_cycle() == CardLifeCycle::Terminated {
+            return Err(StatusWord::INS_NOT_SUPPORTED);
+        }
         let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let domain = if entry.is_domain() { index } else { entry.domain };
         let version = self.channel(channel).map_or(0, |channel| channel.key_version);
         let counted = if self.profile.max_failures == 0 {
             None
         } else {
-            let set = KeySet::find(self.memory.keys, domain, version).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let set = self.serving_set(domain, version).ok_or(StatusWord::CONDITIONS_OF_USE)?;
             let slot = set.counters();
             let failures = self.memory.keys.get(slot).map_or(u8::MAX, |slot| slot.failures);
             self.commit(|_, emit| emit(Change::Failures(slot, failures.saturating_add(1))))?;
@@ -81,6 +91,25 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.commit(|_, emit| emit(Change::Failures(slot, 0)))?;
         }
         Ok(())
+    }
+
+    /// The key set with this version that opens sessions with a security domain: its own; for one that has no set yet,
+    /// those of the nearest security domain above it that has. So a new one can get its first keys, as on many cards.
+    fn serving_set(&self, domain: Index, version: u8) -> Option<KeySet> {
+        let registry = &*self.memory.registry;
+        let mut owner = domain;
+        // The chain of associations has no more links than there are entries.
+        for _ in 0..registry.len() {
+            if KeySet::find(self.memory.keys, owner, 0).is_some() {
+                return KeySet::find(self.memory.keys, owner, version);
+            }
+            let above = registry.entry(owner)?.domain;
+            if above == owner {
+                return None;
+            }
+            owner = above;
+        }
+        None
     }
 
     /// BEGIN and END R-MAC SESSION: only inside a session.

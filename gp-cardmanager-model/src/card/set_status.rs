@@ -117,13 +117,19 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let below = |registry: &[RegistryEntry], index, entry: &RegistryEntry| {
             entry.is_application() && registry.is_below(index, top)
         };
+        let mut changes = false;
         for (index, entry) in registry.entries().filter(|(index, entry)| below(registry, *index, entry)) {
             // Seen from itself, what is below it has a domain above.
             let actors = if index == domain { actors } else { actors.with(Actors::DOMAIN_ABOVE) };
-            self.locked_or_not(entry, lock, actors)?;
+            changes |= self.locked_or_not(entry, lock, actors)?.is_some();
+        }
+        if !changes {
+            return Ok(());
         }
         self.commit(|memory, emit| {
-            for (index, entry) in memory.registry.entries().filter(|(index, entry)| below(memory.registry, *index, entry)) {
+            for (index, entry) in
+                memory.registry.entries().filter(|(index, entry)| below(memory.registry, *index, entry))
+            {
                 if entry.is_locked() != lock {
                     emit(Change::State(index, entry.state ^ LOCK));
                 }

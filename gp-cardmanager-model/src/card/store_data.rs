@@ -32,8 +32,8 @@ use crate::privileges::Privileges;
 use crate::put_key::KeyType;
 use crate::store_data::key_dgi::{DESCRIPTIONS_DGI, KeyDescription, KeyItem, is_secret, read_keys};
 use crate::store_data::{
-    CARD_MADE_OBJECTS, DATA_OBJECTS_DGI, Encryption, ISSUER_SECURITY_DOMAIN_OBJECTS, SECURITY_DOMAIN_OBJECTS, StoreData,
-    StoreDataFormat, Structure,
+    CARD_MADE_OBJECTS, DATA_OBJECTS_DGI, Encryption, ISSUER_SECURITY_DOMAIN_OBJECTS, SECURITY_DOMAIN_OBJECTS,
+    StoreData, StoreDataFormat, Structure,
 };
 
 /// The AID of the ISD, which STORE DATA renames.

@@ -1,7 +1,7 @@
 //! Tokens and receipts on the card: what delegated management needs and gets (GPCS 9.1.3, C.4, C.5).
 //!
 //! Two security domains serve all others: the one with Token Verification, and the one with Receipt Generation. Of several
-//! holders the nearest above the performing domain serves it, else the first.
+//! holders the nearest to the performing domain serves it.
 
 use gp_apdu::StatusWord;
 use gp_scp03::Key;
@@ -9,7 +9,7 @@ use gp_scp03::Key;
 use crate::card::get_data::MAX_OBJECT;
 use crate::card::keys::{self, KeySlot};
 use crate::card::platform::{Apdu, Applets, Platform};
-use crate::card::registry::{Index, Registry};
+use crate::card::registry::{Index, Registry, RegistryEntry};
 use crate::card::rights::Management;
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
@@ -195,13 +195,29 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Key::new(slot.value()).ok()
     }
 
-    /// The holder of a privilege that serves this domain.
+    /// The holder of a privilege that serves this domain: the first on the way up, where the whole tree below a domain with
+    /// Authorized Management counts as on the way; else the first of all.
     pub(super) fn serving(&self, domain: Index, privilege: Privileges) -> Option<Index> {
         let registry = &*self.memory.registry;
-        let holders =
-            || registry.entries().filter(|(_, entry)| entry.is_domain() && entry.privileges.contains(privilege));
-        let above = holders().find(|(index, _)| registry.is_below(domain, *index));
-        above.or_else(|| holders().next()).map(|(index, _)| index)
+        let holds = |entry: &RegistryEntry| entry.is_domain() && entry.privileges.contains(privilege);
+        let holders = || registry.entries().filter(|(_, entry)| holds(entry)).map(|(index, _)| index);
+        let mut at = domain;
+        // The chain of associations has no more links than there are entries.
+        for _ in registry.entries() {
+            let Some(entry) = registry.entry(at) else { break };
+            if holds(entry) {
+                return Some(at);
+            }
+            let manages = entry.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT);
+            if let Some(near) = holders().find(|holder| manages && registry.is_below(*holder, at)) {
+                return Some(near);
+            }
+            if entry.domain == at {
+                break;
+            }
+            at = entry.domain;
+        }
+        holders().next()
     }
 
     /// The value of a data object of a security domain as GET DATA shows it, at the start of `out`; empty where there is none.

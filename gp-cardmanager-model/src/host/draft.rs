@@ -258,3 +258,78 @@ impl<'b> Draft<'b> {
         Some(Command { header, data, le: None, form: Form::Short })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use super::*;
+    use gp_apdu::{Class, ins};
+
+    fn limits(lengths: Lengths, protection: Option<(SecurityLevel, Mode)>) -> Limits {
+        Limits { lengths, wire: None, channel: LogicalChannel::BASIC, protection, key_version: None }
+    }
+
+    /// What fits one command at most does fit, and not an octet more, whatever the buffer.
+    #[test]
+    fn the_room_is_what_a_command_can_carry() {
+        let header = Header::new(Class::GP, ins::LOAD, 0, 0);
+        let levels = SecurityLevel::ALL.into_iter().flat_map(|level| [(level, Mode::S8), (level, Mode::S16)]);
+        for protection in levels.map(Some).chain([None]) {
+            for lengths in [Lengths::Short, Lengths::Chained, Lengths::ExtendedIfNeeded, Lengths::Extended] {
+                for size in (40..300).chain([1000, 70_000]) {
+                    let mut buf = std::vec![0; size];
+                    let limits = limits(lengths, protection);
+                    let max = Draft::new(&mut buf, limits).max_data();
+                    let wire = |len: usize| match protection {
+                        Some((level, mode)) => level.protected_command_length(mode, len).unwrap(),
+                        None => len,
+                    };
+                    let (data_offset, most) = match lengths {
+                        Lengths::Extended => (7, 65_535),
+                        _ => (5, 255),
+                    };
+                    assert!(wire(max) <= most && data_offset + wire(max) < size, "{protection:?} {lengths:?} {size}");
+                    if size > 300 && lengths != Lengths::Extended {
+                        assert!(wire(max + 1) > most);
+                    }
+                    let mut draft = Draft::new(&mut buf, limits);
+                    draft.begin(header).push(&std::vec![0x55; max]).unwrap();
+                    let command = draft.finish(true).unwrap();
+                    assert_eq!(command.data(), std::vec![0x55; max]);
+                    assert_eq!(command.form() == Form::Extended, lengths == Lengths::Extended);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_order_or_too_long_is_refused() {
+        let mut buf = [0; 20];
+        let mut draft = Draft::new(&mut buf, limits(Lengths::Short, None));
+        assert_eq!(draft.push(&[1]).err(), Some(Failure::State));
+        assert!(draft.as_command().is_none());
+        draft.begin(Header::new(Class::GP, 0x10, 1, 2));
+        assert_eq!(draft.push(&[0; 16]).err(), Some(Failure::Apdu(Error::BufferFull)));
+        assert_eq!(draft.push_with(|room| Ok(room.len() + 1)).err(), Some(Failure::Apdu(Error::BufferFull)));
+        assert_eq!(draft.push_with(|_| Err(Failure::Stopped)).err(), Some(Failure::Stopped));
+        draft.push(&[1, 2]).unwrap().push(&[3]).unwrap();
+        assert_eq!(draft.as_command().unwrap().data, [1, 2, 3]);
+        assert_eq!(draft.finish(false).unwrap().data(), [1, 2, 3]);
+        assert_eq!(Draft::new(&mut buf, limits(Lengths::Short, None)).finish(false).err(), Some(Failure::State));
+    }
+
+    #[test]
+    fn the_logical_channel_goes_into_the_class() {
+        for (number, class) in [(0, 0x80), (3, 0x83), (4, 0xC0), (19, 0xCF)] {
+            let mut buf = [0; 20];
+            let channel = LogicalChannel::new(number).unwrap();
+            let mut draft = Draft::new(&mut buf, Limits { channel, ..limits(Lengths::Short, None) });
+            draft.begin(Header::new(Class::GP, 0x10, 0, 0));
+            assert_eq!(draft.finish(false).unwrap().header().cla.byte(), class);
+            let mut draft = Draft::new(&mut buf, Limits { channel, ..limits(Lengths::Short, None) });
+            draft.begin(Header::new(Class::from_byte(0xA0).unwrap(), 0x10, 0, 0));
+            assert_eq!(draft.finish(false).is_ok(), number == 0);
+        }
+    }
+}

@@ -271,3 +271,67 @@ impl<E: core::error::Error + 'static> core::error::Error for Error<E> {
 
 // Failures travel in the result of every step: keep them in two registers.
 const _: () = assert!(size_of::<Failure>() <= 16);
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+
+    use core::error::Error as _;
+    use std::collections::BTreeSet;
+    use std::string::{String, ToString};
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_its_name_and_every_refusal_a_number() {
+        let names: BTreeSet<&str> =
+            (0..=255).map(|instruction| Refusal::new(instruction, StatusWord::OK).command()).collect();
+        assert_eq!(names.len(), 16);
+        for instruction in 0..=255 {
+            for status in (0x6000..=0x6FFF).chain(0x9000..=0x9FFF) {
+                let refusal = Refusal::new(instruction, StatusWord(status));
+                let text = refusal.to_string();
+                assert!(text.starts_with(&std::format!("{status:04X}")), "{text}");
+                assert_eq!(text.len() > 4, refusal.meaning().is_some());
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_word_means_what_the_command_makes_of_it() {
+        let word = StatusWord::REFERENCED_DATA_NOT_FOUND;
+        let commands =
+            [ins::INITIALIZE_UPDATE, ins::GET_DATA, ins::GET_STATUS, ins::DELETE, ins::INSTALL, ins::PUT_KEY];
+        let meanings: BTreeSet<String> = commands.iter().map(|ins| Refusal::new(*ins, word).to_string()).collect();
+        assert_eq!(meanings.len(), commands.len());
+        let general = Refusal::new(0x10, word).meaning();
+        assert_eq!(general, word.meaning());
+    }
+
+    #[test]
+    fn failures_convert_upwards_and_keep_their_source() {
+        let tlv = gp_tlv::Error::new(gp_tlv::ErrorKind::Truncated, 7);
+        let failures: [(Failure, bool); 9] = [
+            (gp_scp03::Error::Closed.into(), true),
+            (gp_apdu::Error::Truncated.into(), true),
+            (tlv.into(), true),
+            (crate::signature::SignatureError::Mismatch.into(), true),
+            (Failure::NoSession, false),
+            (Failure::Stopped, false),
+            (Failure::KeyInUse(0x30), false),
+            (Failure::Refused(Refusal::new(ins::LOAD, StatusWord::WRONG_DATA)), false),
+            (Failure::Warned(Refusal::new(ins::SELECT, StatusWord::CARD_LOCKED)), false),
+        ];
+        let texts: BTreeSet<String> = failures.iter().map(|(failure, _)| failure.to_string()).collect();
+        assert_eq!(texts.len(), failures.len());
+        for (failure, has_source) in failures {
+            assert_eq!(failure.source().is_some(), has_source, "{failure}");
+            let error: Error<fmt::Error> = failure.into();
+            assert_eq!((error.failure(), error.source().is_some()), (Some(failure), has_source));
+        }
+        assert!(texts.contains("the answer cannot be read: input ends too early at octet 7"));
+        let link = Error::Transport(fmt::Error);
+        assert_eq!((link.failure(), link.source().is_some()), (None, true));
+        assert_eq!(Failure::Channel(gp_scp03::Error::Status(StatusWord::OK)).status(), Some(StatusWord::OK));
+    }
+}

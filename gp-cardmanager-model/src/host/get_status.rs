@@ -11,8 +11,8 @@ use gp_apdu::{Header, StatusWord, ins};
 use gp_scp03::Reply;
 
 use super::{Cover, Draft, Failure, Origin, Slot, Step, Task, accepted};
-use crate::entry::{Entry, LegacyListing, Listing};
 use crate::entry::TagList;
+use crate::entry::{Entry, LegacyListing, Listing};
 use crate::get_status::{GetStatus as Body, Subset};
 
 /// Lists a part of the registry: calls `F` with each entry, as it comes.

@@ -110,7 +110,7 @@ impl<'r> Performed<'r> {
     ///
     /// # Errors
     /// Those of [`Confirmation::parse`]. The operation was carried out nevertheless.
-    pub fn confirmation(&self) -> Result<Option<Confirmation<'r>>, crate::install::Error> {
+    pub fn confirmation(&self) -> Result<Option<Confirmation<'r>>, crate::error::Error> {
         Confirmation::parse(self.data)
     }
 }

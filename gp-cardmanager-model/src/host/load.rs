@@ -15,7 +15,8 @@ use gp_apdu::ins;
 use gp_scp03::Reply;
 
 use super::{Cover, Draft, Failure, Origin, Performed, Slot, Step, Task, accepted, install};
-use crate::install::{ErrorKind, ForInstall, ForLoad, Install};
+use crate::error::ErrorKind;
+use crate::install::{ForInstall, ForLoad, Install};
 use crate::load_file::{Blocks, LoadBlock, Parts};
 
 /// Loads an executable load file.
@@ -38,7 +39,7 @@ use crate::load_file::{Blocks, LoadBlock, Parts};
 /// let content = Content::Plain { len: cap.load_file_data_block_len(false) };
 /// let mut head = [0; 8];
 /// let head = LoadFile { daps: &[], content }.emit_head(&mut head)?;
-/// let body = ForLoad { load_file: cap.header().package, security_domain: None, hash: &[], parameters: &[], token: &[] };
+/// let body = ForLoad { load_file: cap.header().aid, security_domain: None, hash: &[], parameters: &[], token: &[] };
 /// run(host, link, Load::new(body, head, cap.load_file_data_block(false)))?;
 /// # Ok(())
 /// # }

@@ -12,7 +12,8 @@ use gp_scp03::Reply;
 
 use super::{Answer, Cover, Draft, Failure, Origin, Slot, Step, Task, accepted, install};
 use crate::aid::Aid;
-use crate::install::{ErrorKind, Install};
+use crate::error::ErrorKind;
+use crate::install::Install;
 use crate::store_data::{Block, Blocks, StoreData as Header, StoreDataFormat};
 
 /// Stores data in blocks that fit the session. Yields the [`Answer`] to the last block.

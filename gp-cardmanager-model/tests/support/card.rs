@@ -23,9 +23,7 @@ use gp_cardmanager_model::card::{
     Platform, Profile, RegistryEntry,
 };
 use gp_cardmanager_model::signature::HashAlgorithm;
-use gp_scp03::{
-    Challenge, ChallengePolicy, Initiator, Key, Mode, Reply, SecureChannel, SecurityLevel, StaticKeys,
-};
+use gp_scp03::{Challenge, ChallengePolicy, Initiator, Key, Mode, Reply, SecureChannel, SecurityLevel, StaticKeys};
 
 #[path = "flash.rs"]
 pub(crate) mod flash;
@@ -208,8 +206,8 @@ pub(crate) struct Manners {
     pub(crate) quiet: bool,
 }
 
-/// All applications. Clones share everything. An application echoes its data under INS 10 to 1F, answers P1P2 as
-/// status word under INS 20 and the data with that warning under INS 22; all else is `6D00`.
+/// All applications. Clones share everything. An application echoes its data under INS 10 to 1F, answers P1P2 (6200
+/// to 6FFF) as status word under INS 20 and the data with that warning under INS 22; all else is `6D00`.
 #[derive(Clone, Default)]
 pub(crate) struct Desk(pub(crate) Rc<RefCell<Manners>>);
 
@@ -263,16 +261,11 @@ impl Applets for Desk {
 
     fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
         let header = apdu.header();
-        self.note(Event::Process {
-            instance: app.instance,
-            header,
-            data: apdu.data().to_vec(),
-            level: apdu.level(),
-        });
+        self.note(Event::Process { instance: app.instance, header, data: apdu.data().to_vec(), level: apdu.level() });
         let status = StatusWord(u16::from_be_bytes([header.p1, header.p2]));
         match header.ins {
             0x10..=0x1F => apdu.echo(),
-            0x20 => Err(status),
+            0x20 if (0x6200..=0x6FFF).contains(&status.0) => Err(status),
             0x22 => {
                 apdu.warn(status);
                 apdu.echo()
@@ -398,9 +391,7 @@ impl Bench {
         self.try_card().unwrap()
     }
 
-    pub(crate) fn try_card(
-        &mut self,
-    ) -> Result<TestCard<'_>, gp_cardmanager_model::card::OpenError<flash::Failure>> {
+    pub(crate) fn try_card(&mut self) -> Result<TestCard<'_>, gp_cardmanager_model::card::OpenError<flash::Failure>> {
         let Self { ram, flash, dice, desk, profile } = self;
         Card::open(ram.memory(), flash.clone(), dice.clone(), desk.clone(), profile)
     }
@@ -627,11 +618,9 @@ pub(crate) fn install_fields(fields: &[&[u8]]) -> Vec<u8> {
 pub(crate) fn cap_block(package: &[u8], applets: &[&[u8]]) -> Vec<u8> {
     let component = |tag: u8, body: &[u8]| [&[tag, (body.len() >> 8) as u8, body.len() as u8], body].concat();
     let header = [&hex("DECAFFED 01 02 04")[..], &[0x05, 0x01], &lv(package)].concat();
-    let applets: Vec<u8> = [
-        vec![applets.len() as u8],
-        applets.iter().flat_map(|aid| [lv(aid), vec![0x00, 0x10]].concat()).collect(),
-    ]
-    .concat();
+    let applets: Vec<u8> =
+        [vec![applets.len() as u8], applets.iter().flat_map(|aid| [lv(aid), vec![0x00, 0x10]].concat()).collect()]
+            .concat();
     [
         component(1, &header),
         component(2, &[0x22; 31]),
@@ -641,4 +630,68 @@ pub(crate) fn cap_block(package: &[u8], applets: &[&[u8]]) -> Vec<u8> {
         component(9, &[0x01]),
     ]
     .concat()
+}
+
+/// The customary load file and module of security domains.
+pub(crate) const SSD_FILE: [u8; 7] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x53, 0x50];
+pub(crate) const SSD_MODULE: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x53, 0x50, 0x41];
+
+/// The ISD of every profile that says nothing else.
+pub(crate) const ISD: [u8; 8] = [0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00];
+
+/// The data of PUT KEY for AES keys in the basic form.
+pub(crate) fn key_data(dek: &Key, version: u8, keys: &[&Key]) -> Vec<u8> {
+    let mut data = vec![version];
+    for key in keys {
+        let mut value = key.expose_secret().to_vec();
+        let length = value.len();
+        value.resize(length.div_ceil(16) * 16, 0);
+        dek.encrypt_sensitive(&mut value).unwrap();
+        if value.len() != length {
+            value.insert(0, length as u8);
+        }
+        data.extend([&[0x88][..], &lv(&value), &lv(&key.kcv())].concat());
+    }
+    data
+}
+
+/// Gives the security domain `name`, which must have no keys, a key set of its own, opened by the factory keys.
+pub(crate) fn personalize(card: &mut impl Wire, name: &[u8], version: u8, keys: &StaticKeys) {
+    assert_eq!(select(card, name).1, 0x9000);
+    let mut host = Host::open(card, 0, SecurityLevel::CMac).expect("the keys of the domain above");
+    let ids = [gp_scp03::KeyId::Enc, gp_scp03::KeyId::Mac, gp_scp03::KeyId::Dek];
+    let data = key_data(factory_keys().dek(), version, &ids.map(|id| keys.key(id)));
+    assert_eq!(host.status(card, [0x80, 0xD8, 0x00, 0x81], &data), 0x9000);
+    select(card, &[]);
+}
+
+/// Adds a single AES key to the security domain of a session that stands on the keys with this Key-DEK.
+pub(crate) fn add_key(card: &mut impl Wire, host: &mut Host, dek: &Key, version: u8, key: &Key) {
+    assert_eq!(host.status(card, [0x80, 0xD8, 0x00, 0x01], &key_data(dek, version, &[key])), 0x9000);
+}
+
+/// Makes a security domain by a session with the ISD; it is SELECTABLE afterwards.
+pub(crate) fn make_domain(card: &mut impl Wire, host: &mut Host, name: &[u8], privileges: &str, parameters: &str) {
+    let fields: [&[u8]; 6] = [&SSD_FILE, &SSD_MODULE, name, &hex(privileges), &hex(parameters), &[]];
+    assert_eq!(host.install(card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+}
+
+/// Makes an application of a load file by a session with the ISD.
+pub(crate) fn make_app(card: &mut impl Wire, host: &mut Host, file: &[u8], module: &[u8], name: &[u8]) {
+    let fields: [&[u8]; 6] = [file, module, name, &[0x00], &hex("C900"), &[]];
+    assert_eq!(host.install(card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+}
+
+/// A state of the registry by GET STATUS: name and state of all in a subset, in their order.
+pub(crate) fn states(card: &mut impl Wire, host: &mut Host, subset: u8) -> Vec<(Vec<u8>, u8)> {
+    let (data, status) = host.send(card, [0x80, 0xF2, subset, 0x00], &[0x4F, 0x00]);
+    assert!(status == 0x9000 || status == 0x6A88, "{status:04X}");
+    let mut list = Vec::new();
+    let mut rest = &data[..];
+    while let [length, after @ ..] = rest {
+        let (name, after) = after.split_at(usize::from(*length));
+        list.push((name.to_vec(), after[0]));
+        rest = &after[2..];
+    }
+    list
 }

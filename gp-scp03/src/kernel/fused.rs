@@ -18,22 +18,27 @@ use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncry
 
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::Subkeys;
+use crate::kernel::{Head, Suffix};
 
-/// Octets in front of the body: at most 7, as a little-endian number, and how many bits they are.
-#[derive(Clone, Copy)]
-pub(super) struct Head {
-    value: u64,
-    bits: u32,
+/// A block as two little-endian words: what the compiler keeps in one vector register, where it splits sixteen octets
+/// or one `u128` over general ones.
+type Words = [u64; 2];
+
+#[inline(always)]
+fn words(block: Block) -> Words {
+    let value = u128::from_le_bytes(block);
+    let [low, high] = [value, value.wrapping_shr(64)].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
+    [low, high]
 }
 
-impl Head {
-    /// `None` for more than 7 octets.
-    pub(super) fn new(octets: &[u8]) -> Option<Self> {
-        let mut value = [0; 8];
-        value.get_mut(..octets.len()).filter(|_| octets.len() < 8)?.copy_from_slice(octets);
-        let bits = u32::try_from(octets.len()).ok()?.wrapping_mul(8);
-        Some(Self { value: u64::from_le_bytes(value), bits })
-    }
+#[inline(always)]
+fn octets([low, high]: Words) -> Block {
+    (u128::from(low) | u128::from(high).wrapping_shl(64)).to_le_bytes()
+}
+
+#[inline(always)]
+fn xor(a: Words, b: Words) -> Words {
+    words((u128::from_le_bytes(octets(a)) ^ u128::from_le_bytes(octets(b))).to_le_bytes())
 }
 
 /// What is left of the MAC's input between two blocks: the octets of the last block that did not fit.
@@ -51,13 +56,24 @@ impl Shifter {
 
     /// The next MAC block from the next 16 octets of the body.
     #[inline(always)]
-    fn push(&mut self, block: u128) -> u128 {
-        let shifted = block.wrapping_shl(self.bits) | u128::from(self.carry);
-        let [.., a, b, c, d, e, f, g, h] = block.to_le_bytes();
-        let high = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    fn push(&mut self, [low, high]: Words) -> Words {
         // Two shifts, since one by 64 would be none.
-        self.carry = high.wrapping_shr(1).wrapping_shr(63_u32.wrapping_sub(self.bits));
+        let over = |word: u64| word.wrapping_shr(1).wrapping_shr(63_u32.wrapping_sub(self.bits));
+        let shifted = [low.wrapping_shl(self.bits) | self.carry, high.wrapping_shl(self.bits) | over(low)];
+        self.carry = over(high);
         shifted
+    }
+
+    /// The last MAC block: what is left, the suffix, and the padding of CMAC. It is never full: head and suffix
+    /// together are 2 to 7 octets.
+    #[inline(always)]
+    fn finish(self, suffix: Suffix) -> Words {
+        let behind = match suffix {
+            None => 0x80,
+            Some([a, b]) => u32::from_le_bytes([a, b, 0x80, 0]),
+        };
+        let last = u128::from(self.carry) | u128::from(behind).wrapping_shl(self.bits);
+        words(last.to_le_bytes())
     }
 }
 
@@ -68,9 +84,7 @@ pub(super) struct Sealing<'a> {
     pub(super) head: Head,
     /// Whole blocks, padded.
     pub(super) body: &'a mut [Block],
-    /// At most 2 octets behind the body. Head and suffix together are at least one octet, so that the last MAC block is
-    /// never full.
-    pub(super) suffix: &'a [u8],
+    pub(super) suffix: Suffix,
     pub(super) subkeys: &'a Subkeys,
     pub(super) mac: &'a mut Block,
 }
@@ -115,45 +129,74 @@ impl<E: BlockCipherEncBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
         let Self { enc, message } = self;
-        let mut previous = encrypt(enc, u128::from_le_bytes(*message.counter_block));
-        let mut state = encrypt(mac, u128::from_le_bytes(*message.chaining));
-        let mut shifter = Shifter::new(message.head);
-        let mut blocks = message.body.iter_mut();
-        if let Some(first) = blocks.next() {
-            previous = encrypt(enc, u128::from_le_bytes(*first) ^ previous);
-            *first = previous.to_le_bytes();
-            for block in blocks {
-                // Independent of each other: the MAC is a block behind.
-                let next = encrypt(enc, u128::from_le_bytes(*block) ^ previous);
-                state = encrypt(mac, state ^ shifter.push(previous));
-                *block = next.to_le_bytes();
+        match message.head.bits {
+            0 => both::<0, E, M>(enc, mac, message),
+            40 => both::<5, E, M>(enc, mac, message),
+            _ => both::<7, E, M>(enc, mac, message),
+        }
+    }
+}
+
+#[inline(always)]
+fn join<const N: usize>(before: Words, after: Words) -> Words {
+    let (before, after) = (octets(before), octets(after));
+    words(core::array::from_fn(|i| {
+        let (from, at) = if i < N { (&before, i.wrapping_add(16).wrapping_sub(N)) } else { (&after, i.wrapping_sub(N)) };
+        from.get(at).copied().unwrap_or(0)
+    }))
+}
+
+#[inline(always)]
+fn both<const N: usize, E, M>(enc: &E, mac: &M, message: Sealing<'_>)
+where
+    E: BlockCipherEncBackend<BlockSize = U16>,
+    M: BlockCipherEncBackend<BlockSize = U16>,
+{
+        let mut previous = encrypt(enc, words(*message.counter_block));
+        let mut state = encrypt(mac, words(*message.chaining));
+        let mut before = words(u128::from(message.head.value).wrapping_shl(128 - 8 * N as u32).to_le_bytes());
+        if let Some((mut slot, blocks)) = message.body.split_first_mut() {
+            let mut plain = words(*slot);
+            let mut pending: Option<()> = None;
+            let _ = pending.take();
+            previous = encrypt(enc, xor(plain, previous));
+            *slot = octets(previous);
+            let mut blocks = blocks.iter_mut();
+            if let Some(second) = blocks.next() {
+                slot = second;
+                plain = words(*slot);
+                for block in blocks {
+                    let upcoming = words(*block);
+                    let next = encrypt(enc, xor(plain, previous));
+                    state = encrypt(mac, xor(state, join::<N>(before, previous)));
+                    *slot = octets(next);
+                    slot = block;
+                    plain = upcoming;
+                    before = previous;
+                    previous = next;
+                }
+                let next = encrypt(enc, xor(plain, previous));
+                state = encrypt(mac, xor(state, join::<N>(before, previous)));
+                *slot = octets(next);
+                before = previous;
                 previous = next;
             }
-            state = encrypt(mac, state ^ shifter.push(previous));
+            state = encrypt(mac, xor(state, join::<N>(before, previous)));
+            before = previous;
         }
-        let last = padded(shifter, message.suffix);
-        state = encrypt(mac, state ^ last ^ u128::from_le_bytes(*message.subkeys.padded()));
-        *message.mac = state.to_le_bytes();
-    }
-}
-
-/// The last MAC block: what is left, the suffix, and the padding of CMAC.
-#[inline(always)]
-fn padded(shifter: Shifter, suffix: &[u8]) -> u128 {
-    let mut last = u128::from(shifter.carry);
-    let mut bits = shifter.bits;
-    for octet in suffix {
-        last |= u128::from(*octet).wrapping_shl(bits);
-        bits = bits.wrapping_add(8);
-    }
-    last | 0x80_u128.wrapping_shl(bits)
+        let behind = match message.suffix {
+            None => 0x80,
+            Some([a, b]) => u32::from_le_bytes([a, b, 0x80, 0]),
+        };
+        let last = xor(join::<N>(before, [u64::from(behind), 0]), words(*message.subkeys.padded()));
+        *message.mac = octets(encrypt(mac, xor(state, last)));
 }
 
 #[inline(always)]
-fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: u128) -> u128 {
-    let mut block = block.to_le_bytes().into();
+fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: Words) -> Words {
+    let mut block = octets(block).into();
     backend.encrypt_block_inplace(&mut block);
-    u128::from_le_bytes(block.into())
+    words(block.into())
 }
 
 /// A message to be authenticated as it is.
@@ -161,8 +204,7 @@ pub(super) struct Tagging<'a> {
     pub(super) chaining: &'a Block,
     pub(super) head: Head,
     pub(super) body: &'a [u8],
-    /// As in [`Sealing`].
-    pub(super) suffix: &'a [u8],
+    pub(super) suffix: Suffix,
     pub(super) subkeys: &'a Subkeys,
     pub(super) mac: &'a mut Block,
 }
@@ -183,19 +225,19 @@ impl BlockSizeUser for Tagging<'_> {
 impl BlockCipherEncClosure for Tagging<'_> {
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
-        let mut state = encrypt(mac, u128::from_le_bytes(*self.chaining));
+        let mut state = encrypt(mac, words(*self.chaining));
         let mut shifter = Shifter::new(self.head);
         let (blocks, rest) = self.body.as_chunks::<16>();
         for block in blocks {
-            state = encrypt(mac, state ^ shifter.push(u128::from_le_bytes(*block)));
+            state = encrypt(mac, xor(state, shifter.push(words(*block))));
         }
         // What is left, the rest of the body and the suffix: at most 7 + 15 + 2 octets, so one or two blocks.
         let mut tail = [[0; 16]; 2];
         let left = shifter.carry.to_le_bytes();
         let head_octets = usize::try_from(shifter.bits / 8).unwrap_or(0);
-        let octets = left.iter().take(head_octets).chain(rest).chain(self.suffix);
+        let pieces = left.iter().take(head_octets).chain(rest).chain(self.suffix.as_slice().as_flattened());
         let mut length = 0_usize;
-        for (to, from) in tail.as_flattened_mut().iter_mut().zip(octets) {
+        for (to, from) in tail.as_flattened_mut().iter_mut().zip(pieces) {
             *to = *from;
             length = length.saturating_add(1);
         }
@@ -203,7 +245,7 @@ impl BlockCipherEncClosure for Tagging<'_> {
         let (full, mut last, filled) =
             if length > 16 { (Some(first), second, length.saturating_sub(16)) } else { (None, first, length) };
         if let Some(block) = full {
-            state = encrypt(mac, state ^ u128::from_le_bytes(block));
+            state = encrypt(mac, xor(state, words(block)));
         }
         let mask = match last.get_mut(filled) {
             Some(octet) => {
@@ -212,7 +254,6 @@ impl BlockCipherEncClosure for Tagging<'_> {
             }
             None => self.subkeys.full(),
         };
-        state = encrypt(mac, state ^ u128::from_le_bytes(last) ^ u128::from_le_bytes(*mask));
-        *self.mac = state.to_le_bytes();
+        *self.mac = octets(encrypt(mac, xor(state, xor(words(last), words(*mask)))));
     }
 }

@@ -36,7 +36,9 @@ pub fn name(header: Header) -> String {
         ins::GET_STATUS => ("GET STATUS", Subset::from_p1(header.p1).map(|subset| subset_name(subset).to_owned())),
         ins::INSTALL => ("INSTALL", Function::parse(header.p1 & 0x7F, header.p2).ok().map(|f| function_name(f).into())),
         ins::LOAD => ("LOAD", Some(format!("block {}", header.p2))),
-        ins::EXTERNAL_AUTHENTICATE => ("EXTERNAL AUTHENTICATE", SecurityLevel::from_octet(header.p1).map(values::level)),
+        ins::EXTERNAL_AUTHENTICATE => {
+            ("EXTERNAL AUTHENTICATE", SecurityLevel::from_octet(header.p1).map(values::level))
+        }
         ins::STORE_DATA => ("STORE DATA", Some(format!("block {}", header.p2))),
         ins::INITIALIZE_UPDATE => ("INITIALIZE UPDATE", None),
         ins::BEGIN_R_MAC_SESSION => ("BEGIN R-MAC SESSION", None),
@@ -92,7 +94,8 @@ pub fn command(octets: &[u8]) -> Result<Part, gp_apdu::Error> {
     let [cla, ins, p1, p2] = header.octets();
     let mut parts = vec![
         Part::new("CLA", "class", &[cla]).meaning(class(header.cla)),
-        Part::new("INS", "instruction", &[ins]).meaning(name(Header { p1: 0, p2: 0, ..header }).replace(": block 0", "")),
+        Part::new("INS", "instruction", &[ins])
+            .meaning(name(Header { p1: 0, p2: 0, ..header }).replace(": block 0", "")),
         Part::new("P1", "parameter 1", &[p1]).maybe(p1_meaning(header)),
         Part::new("P2", "parameter 2", &[p2]).maybe(p2_meaning(header)),
     ];
@@ -129,8 +132,8 @@ fn le_len(command: &Command<'_>) -> usize {
 /// The class octet in words.
 fn class(class: Class) -> String {
     let coding = match class.coding() {
-        Some(Coding::Basic) => "",
-        Some(_) => " (further interindustry coding)",
+        Some(Coding::First) => "",
+        Some(Coding::Further) => " (further interindustry coding)",
         None => return "reserved or foreign".into(),
     };
     let family = if class.is_gp() { "GlobalPlatform" } else { "ISO" };
@@ -150,8 +153,10 @@ fn p1_meaning(header: Header) -> Option<String> {
         ins::SELECT if p1 == 0x04 => "by name".into(),
         ins::INITIALIZE_UPDATE if p1 == 0 => "key version: the card's first".into(),
         ins::INITIALIZE_UPDATE => format!("key version {p1:02X}"),
-        ins::EXTERNAL_AUTHENTICATE => SecurityLevel::from_octet(p1)
-            .map_or_else(|| "no security level of SCP03".into(), |level| format!("security level: {}", values::level(level))),
+        ins::EXTERNAL_AUTHENTICATE => SecurityLevel::from_octet(p1).map_or_else(
+            || "no security level of SCP03".into(),
+            |level| format!("security level: {}", values::level(level)),
+        ),
         ins::GET_STATUS => subset_name(Subset::from_p1(p1)?).into(),
         ins::INSTALL => {
             let more = if p1 & 0x80 != 0 { ", more segments follow" } else { "" };
@@ -223,7 +228,9 @@ fn data(command: &Command<'_>) -> Vec<Part> {
     let octets = command.data;
     match ins {
         ins::SELECT => vec![Part::new("", "name", octets).maybe(values::aid(octets))],
-        ins::INITIALIZE_UPDATE => vec![Part::new("", "host challenge", octets).meaning("fresh random octets of the host")],
+        ins::INITIALIZE_UPDATE => {
+            vec![Part::new("", "host challenge", octets).meaning("fresh random octets of the host")]
+        }
         ins::EXTERNAL_AUTHENTICATE => {
             let (cryptogram, mac) = octets.split_at(octets.len() / 2);
             vec![
@@ -343,9 +350,8 @@ fn groupings(octets: &[u8]) -> Vec<Part> {
                 parts.push(match dgi.tag {
                     0x0070 => part.with(read(Place::Top, reader.inside(dgi.value))),
                     0x00B9 => {
-                        let keys = Descriptions::parse(dgi.value).map(|keys| {
-                            keys.iter().filter(|key| matches!(key, Description::Key(_))).count()
-                        });
+                        let keys = Descriptions::parse(dgi.value)
+                            .map(|keys| keys.iter().filter(|key| matches!(key, Description::Key(_))).count());
                         part.with(read(Place::KeyDescriptions, reader.inside(dgi.value)))
                             .maybe(keys.ok().map(|keys| format!("{keys} keys follow")))
                     }

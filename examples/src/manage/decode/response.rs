@@ -63,7 +63,8 @@ fn initialize_update(data: &[u8]) -> Vec<Part> {
         "random"
     };
     let mut parts = vec![
-        Part::new("", "key diversification data", &info.diversification).meaning("what the keys of this card may be derived from"),
+        Part::new("", "key diversification data", &info.diversification)
+            .meaning("what the keys of this card may be derived from"),
         Part::new("", "key version number", &[info.key_version]),
         Part::new("", "protocol", &[0x03]).meaning("SCP03"),
         Part::new("", "\"i\"", &[i.octet()]).meaning(implementation(i)),

@@ -36,6 +36,8 @@ pub(super) enum Place {
 pub(super) enum Shape {
     /// Octets that say no more.
     Octets,
+    /// The beginning of an AID.
+    Prefix,
     /// More objects, which stand in this place.
     Template(Place),
     Aid,
@@ -125,7 +127,7 @@ pub(super) fn rule(place: Place, tag: u32) -> Option<(&'static str, Shape)> {
         (P::Entry(_), 0xCE) => ("version", S::Version),
         (P::Entry(_), 0x84) => ("module", S::Aid),
         (P::Entry(_), 0xCC) => ("belongs to security domain", S::Aid),
-        (P::Search, 0x4F) => ("AIDs that begin so", S::Octets),
+        (P::Search, 0x4F) => ("AIDs that begin so", S::Prefix),
         (P::Search, 0x5C) => ("tags wanted", S::TagList),
 
         (P::InstallParameters, 0xC9) => ("parameters for the application", S::Octets),

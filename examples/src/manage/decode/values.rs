@@ -27,7 +27,8 @@ pub(super) fn kind_of(entry: &[u8]) -> Kind {
 /// What the octets say; `None` where there is nothing to add.
 pub(super) fn meaning(shape: Shape, value: &[u8]) -> Option<String> {
     match shape {
-        Shape::Octets => printable(value).map(|text| format!("\"{text}\"")),
+        Shape::Prefix if value.is_empty() => Some("any".into()),
+        Shape::Octets | Shape::Prefix => printable(value).map(|text| format!("\"{text}\"")),
         Shape::Text => Some(String::from_utf8_lossy(value).into_owned()),
         Shape::Aid => aid(value),
         Shape::Oid => Some(oid(value)),
@@ -144,7 +145,7 @@ fn hash_name(code: u8) -> String {
 }
 
 /// The name of a key type.
-pub(super) fn key_type(octet: u8) -> String {
+pub(in super::super) fn key_type(octet: u8) -> String {
     KeyType(octet).name().map_or_else(|| format!("type {octet:02X}"), Into::into)
 }
 

@@ -1,0 +1,29 @@
+//! `virtual-card`: the card model as a card in a virtual PC/SC reader.
+
+use std::io::{ErrorKind, Write};
+use std::process::ExitCode;
+
+use gp_examples::virtual_card::{HELP, Options, run};
+
+fn main() -> ExitCode {
+    let options = match Options::parse(std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(problem) => {
+            eprintln!("virtual-card: {problem} (try --help)");
+            return ExitCode::from(2);
+        }
+    };
+    if options.help {
+        return match std::io::stdout().write_all(HELP.as_bytes()) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
+            _ => ExitCode::SUCCESS,
+        };
+    }
+    match run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("virtual-card: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
