@@ -89,16 +89,17 @@ pub fn serve(options: &Options, stream: impl Read + Write) -> io::Result<()> {
                 if options.verbose {
                     eprintln!("> {}\n< {}", hex::encode(&sent), hex::encode(answer));
                 }
-                // First the record, then the answer: what the client knows has been written.
-                if let Some(transcript) = &mut transcript {
-                    transcript.exchange(&sent, answer)?;
-                }
-                link.send(answer)?;
+                let answer = answer.to_vec();
+                // First what is kept and recorded, then the answer: what the client knows has been written.
                 let changes = card.applets().changes();
                 if changes != kept {
                     kept = changes;
                     keep(store, card.applets())?;
                 }
+                if let Some(transcript) = &mut transcript {
+                    transcript.exchange(&sent, &answer)?;
+                }
+                link.send(&answer)?;
                 continue;
             }
             Request::Atr => {

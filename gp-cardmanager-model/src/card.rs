@@ -157,7 +157,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if !readable || memory.registry.entry(Index::ISD).is_none() {
             return Err(OpenError::Unreadable);
         }
-        let mut card = Self { memory, log, platform, applets, profile, chain: None, load: None, transfer: None, mute: false };
+        let mut card =
+            Self { memory, log, platform, applets, profile, chain: None, load: None, transfer: None, mute: false };
         card.reset();
         Ok(card)
     }

@@ -55,7 +55,8 @@ fn what_the_factory_says_is_shown_whole_and_as_a_value() {
 fn a_card_that_was_told_nothing_shows_what_it_is() {
     let mut bench = Bench::new();
     let mut card = bench.card();
-    let recognition = hex("06072A864886FC6B01 600C060A2A864886FC6B02020301 630906072A864886FC6B03 640B06092A864886FC6B040370");
+    let recognition =
+        hex("06072A864886FC6B01 600C060A2A864886FC6B02020301 630906072A864886FC6B03 640B06092A864886FC6B040370");
     assert_eq!(object(&mut card, 0x66).0, tlv(0x66, &tlv(0x73, &recognition)));
     let (capability, status) = object(&mut card, 0x67);
     assert_eq!(status, 0x9000);

@@ -71,7 +71,8 @@ fn every_subset_shows_its_entries() {
     assert_eq!(host.listed(&mut card, 0x80), (isd, 0x9000));
     assert_eq!(host.listed(&mut card, 0x40), (expected_applications().concat(), 0x9000));
     let files = |modules: bool| {
-        let modules = |aids: &[&[u8]]| if modules { aids.iter().flat_map(|aid| tlv(0x84, aid)).collect() } else { vec![] };
+        let modules =
+            |aids: &[&[u8]]| if modules { aids.iter().flat_map(|aid| tlv(0x84, aid)).collect() } else { vec![] };
         [
             e3(&[tlv(0x4F, &SSD_FILE), hex("9F700101"), hex("CE020100"), modules(&[&SSD_MODULE]), tlv(0xCC, &ISD)]),
             e3(&[
@@ -195,7 +196,10 @@ fn another_listing_or_selection_ends_the_pages() {
     // An entry that goes between two pages is not shown, and no other is lost.
     assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
     assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &APP)), 0x9000);
-    assert_eq!(host.send(&mut card, [0x80, 0xF2, 0x40, 0x03], &hex("4F00")), (expected_applications()[2].clone(), 0x9000));
+    assert_eq!(
+        host.send(&mut card, [0x80, 0xF2, 0x40, 0x03], &hex("4F00")),
+        (expected_applications()[2].clone(), 0x9000)
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod kit;
 use gp_cardmanager_model::aid::Aid;
 use gp_scp03::{SecurityLevel, StaticKeys};
 use kit::{
-    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, hex, keys_from, make_app, make_domain, personalize,
-    say, select, states, tlv,
+    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, hex, keys_from, make_app, make_domain,
+    personalize, say, select, states, tlv,
 };
 
 const PACKAGE: [u8; 6] = [0xD2, 0x76, 0x00, 0x01, 0x18, 0x00];
@@ -49,6 +49,20 @@ fn loaded(bench: &mut Bench) -> TestCard<'_> {
     let mut host = isd(&mut card);
     host.load_package(&mut card, &PACKAGE, &[&MODULE]);
     card
+}
+
+#[test]
+fn the_holder_of_final_application_is_never_locked() {
+    let mut bench = Bench::new();
+    let mut card = loaded(&mut bench);
+    let mut host = isd(&mut card);
+    make_app(&mut card, &mut host, &PACKAGE, &MODULE, &APP);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x9000);
+    refused(&mut card, &mut host, 0x40, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY], 0x6985);
+    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000100"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x00], &APP), 0x9000);
+    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x6985);
 }
 
 /// Everything that GET STATUS shows to the ISD.
@@ -202,8 +216,12 @@ fn for_install_checks_in_order() {
     let fields: [&[u8]; 6] = [&PACKAGE, &MODULE, &APP, &[0x10], &hex("C9031122 33"), EMPTY];
     assert_eq!(host.install(&mut card, 0x04, 0, &fields), (vec![0], 0x9000));
     let aid = |octets: &[u8]| Aid::new(octets).unwrap();
-    let expected =
-        Event::Install { instance: aid(&APP), load_file: aid(&PACKAGE), module: aid(&MODULE), parameters: hex("112233") };
+    let expected = Event::Install {
+        instance: aid(&APP),
+        load_file: aid(&PACKAGE),
+        module: aid(&MODULE),
+        parameters: hex("112233"),
+    };
     assert_eq!(desk.take_events(), [expected]);
     assert_eq!(states(&mut card, &mut host, 0x40), [(MODULE.to_vec(), 7), (APP.to_vec(), 3)]);
     // Two octets of privileges come from some hosts: that is no length they have.
@@ -595,7 +613,8 @@ fn a_new_security_domain_belongs_to_who_makes_it_and_an_application_to_its_files
         assert_eq!(host.install(&mut card, 0x0C, 0, &fields), (vec![0], 0x9000));
     }
     let mut host = isd(&mut card);
-    let mut owner = |name: &[u8]| host.send(&mut card, [0x80, 0xF2, 0x40, 0x02], &[tlv(0x4F, name), hex("5C01CC")].concat()).0;
+    let mut owner =
+        |name: &[u8]| host.send(&mut card, [0x80, 0xF2, 0x40, 0x02], &[tlv(0x4F, name), hex("5C01CC")].concat()).0;
     assert_eq!(owner(&SECOND), tlv(0xE3, &tlv(0xCC, &DOMAIN)));
     assert_eq!(owner(&APP), tlv(0xE3, &tlv(0xCC, &ISD)));
     drop(card);

@@ -5,8 +5,8 @@ mod kit;
 
 use gp_scp03::{Key, SecurityLevel, StaticKeys};
 use kit::{
-    Bench, Host, ISD, Opening, TestCard, add_key, cap_block, hex, keys_from, lv, make_domain,
-    personalize, raw, say, scaled, select, states, tlv, toy_hash, toy_signature,
+    Bench, Host, ISD, Opening, TestCard, add_key, cap_block, hex, keys_from, lv, make_domain, personalize, raw, say,
+    scaled, select, states, tlv, toy_hash, toy_signature,
 };
 
 const PACKAGE: [u8; 6] = [0xD2, 0x76, 0x00, 0x01, 0x18, 0x00];
@@ -42,7 +42,8 @@ fn free(card: &mut TestCard<'_>, host: &mut Host) -> Vec<u8> {
 #[test]
 fn a_load_file_arrives_however_it_is_cut() {
     let file = tlv(0xC4, &block());
-    let expected = tlv(0xE3, &[tlv(0x4F, &PACKAGE), hex("9F700101"), tlv(0x84, &MODULES[0]), tlv(0x84, &MODULES[1])].concat());
+    let expected =
+        tlv(0xE3, &[tlv(0x4F, &PACKAGE), hex("9F700101"), tlv(0x84, &MODULES[0]), tlv(0x84, &MODULES[1])].concat());
     let mut loads = 0;
     for level in SecurityLevel::ALL {
         let mut bench = Bench::new();
@@ -52,7 +53,8 @@ fn a_load_file_arrives_however_it_is_cut() {
         for size in (2..=most).filter(|size| file.len().div_ceil(*size) <= 256) {
             assert_eq!(begin(&mut card, &mut host, &[], &[]), 0x9000);
             assert_eq!(host.load(&mut card, &file, size), (vec![0], 0x9000), "{level:?} {size}");
-            let listed = host.send(&mut card, [0x80, 0xF2, 0x10, 0x02], &[tlv(0x4F, &PACKAGE), hex("5C054F9F7084 00")].concat());
+            let listed =
+                host.send(&mut card, [0x80, 0xF2, 0x10, 0x02], &[tlv(0x4F, &PACKAGE), hex("5C054F9F7084 00")].concat());
             assert_eq!(listed.0, expected, "{size}");
             assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &PACKAGE)), 0x9000);
             loads += 1;
@@ -77,7 +79,11 @@ fn two_blocks_are_cut_at_every_octet() {
         parts.extend(file[first..].chunks(255));
         for (number, part) in parts.iter().enumerate() {
             let last = if number + 1 == parts.len() { 0x80 } else { 0 };
-            assert_eq!(host.send(&mut card, [0x80, 0xE8, last, number as u8], part), (vec![0], 0x9000), "{first} {number}");
+            assert_eq!(
+                host.send(&mut card, [0x80, 0xE8, last, number as u8], part),
+                (vec![0], 0x9000),
+                "{first} {number}"
+            );
         }
         assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &PACKAGE)), 0x9000);
     }
@@ -123,7 +129,20 @@ fn damaged_load_files_leave_no_trace() {
     cases.push(tlv(0xC4, &[header, &hex("03 0001 01")].concat()));
     cases.push(tlv(0xC4, &[header, &hex("03 0008 01 05 1122334455 00")].concat()));
     // Load files that are none.
-    for octets in ["C400", "C5 00", "C400C400", "C4 01", "C4 8001", "C4", "00", "4F00", "E200C400", "E202 4F00 C400", "D300C400", "D4 00"] {
+    for octets in [
+        "C400",
+        "C5 00",
+        "C400C400",
+        "C4 01",
+        "C4 8001",
+        "C4",
+        "00",
+        "4F00",
+        "E200C400",
+        "E202 4F00 C400",
+        "D300C400",
+        "D4 00",
+    ] {
         cases.push(hex(octets));
     }
     cases.push([tlv(0xC4, &good), vec![0x00]].concat());
@@ -178,7 +197,10 @@ fn block_numbers_are_strict() {
     for (done, number) in [(0, 1), (0, 0xFF), (1, 0), (1, 2), (2, 1), (2, 0)] {
         assert_eq!(begin(&mut card, &mut host, &[], &[]), 0x9000);
         for number in 0..done {
-            assert_eq!(host.status(&mut card, [0x80, 0xE8, 0x00, number], &file[usize::from(number) * 50..][..50]), 0x9000);
+            assert_eq!(
+                host.status(&mut card, [0x80, 0xE8, 0x00, number], &file[usize::from(number) * 50..][..50]),
+                0x9000
+            );
         }
         assert_eq!(host.status(&mut card, [0x80, 0xE8, 0x00, number], &file[..50]), 0x6A86, "{done} {number}");
         no_trace(&mut card, &mut host, &free);

@@ -82,7 +82,8 @@ fn the_isd_answers_to_its_name_to_a_part_of_it_to_nothing_and_to_aliases() {
     }
     // FCI: name, recognition data, longest command data.
     let (fci, _) = select(&mut card, &[]);
-    let recognition = hex("06072A864886FC6B01 600C060A2A864886FC6B02020301 630906072A864886FC6B03 640B06092A864886FC6B040370");
+    let recognition =
+        hex("06072A864886FC6B01 600C060A2A864886FC6B02020301 630906072A864886FC6B03 640B06092A864886FC6B040370");
     let body = [&[0x84, 8][..], &ISD, &[0xA5, 4 + 2 + recognition.len() as u8, 0x73, recognition.len() as u8]].concat();
     let body = [&body[..], &recognition, &hex("9F6501FF")].concat();
     assert_eq!(fci, [&[0x6F, body.len() as u8][..], &body].concat(), "{fci:02X?}");
@@ -229,8 +230,9 @@ fn each_channel_has_its_own_selection_and_session() {
         assert_eq!(say(&mut card, "0070000000"), (vec![number], 0x9000));
     }
     assert_eq!(say(&mut card, "0070000000"), (vec![], 0x6A81));
-    let mut hosts: Vec<Host> =
-        (0..20).map(|channel| Host::open_on(&mut card, channel, 0, SecurityLevel::ALL[usize::from(channel % 6)]).unwrap()).collect();
+    let mut hosts: Vec<Host> = (0..20)
+        .map(|channel| Host::open_on(&mut card, channel, 0, SecurityLevel::ALL[usize::from(channel % 6)]).unwrap())
+        .collect();
     for round in 0..2 {
         for host in &mut hosts {
             let number = host.secure.channel().number();
@@ -296,9 +298,15 @@ fn a_terminated_card_answers_get_data_and_nothing_else() {
     for command in ["00A4040000", "00A4040008 A000000151000000 00", "0070000000"] {
         assert_eq!(say(&mut card, command), (vec![], 0x6A81), "{command}");
     }
-    for command in
-        ["80500000081111111111111111", "80F2800202 4F00 00", "8084000000", "8482010000", "8010000000", "80E6020000", "0084000008"]
-    {
+    for command in [
+        "80500000081111111111111111",
+        "80F2800202 4F00 00",
+        "8084000000",
+        "8482010000",
+        "8010000000",
+        "80E6020000",
+        "0084000008",
+    ] {
         let (data, status) = say(&mut card, command);
         assert!(data.is_empty() && [0x6D00, 0x6982].contains(&status), "{command}: {status:04X}");
     }

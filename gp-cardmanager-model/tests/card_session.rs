@@ -7,9 +7,7 @@ mod kit;
 use gp_apdu::{Class, CommandBuf, Form, Header, Le, StatusWord};
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::storage::Storage;
-use gp_cardmanager_model::card::{
-    Apdu, AppHandle, Applets, Card, FactoryKeySet, FactoryKeys, OpenError, Profile,
-};
+use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card, FactoryKeySet, FactoryKeys, OpenError, Profile};
 use gp_scp03::{Challenge, Implementation, Key, KeyId, Mode, Quirks, RMacSession, SecurityLevel, StaticKeys};
 use kit::flash::Tear;
 use kit::{Bench, Host, KVN, Opening, Wire, command, factory, factory_keys, hex, key_set, keys_from, raw, say, split};
@@ -62,8 +60,7 @@ fn scripts() -> Vec<Script> {
                 let complete = dek != "-";
                 let keys = StaticKeys::new(key(enc), key(mac), key(if complete { dek } else { mac })).unwrap();
                 let keys: &'static StaticKeys = Box::leak(Box::new(keys));
-                let keys =
-                    if complete { FactoryKeySet::Complete(keys) } else { FactoryKeySet::WithoutDek(keys) };
+                let keys = if complete { FactoryKeySet::Complete(keys) } else { FactoryKeySet::WithoutDek(keys) };
                 let sequence = hex(sequence).try_into().unwrap();
                 sets.push(FactoryKeys { version: hex(version)[0], keys, sequence });
             }
@@ -189,7 +186,9 @@ fn key_sets_are_found_by_version_and_only_when_complete() {
     let information = say(&mut card, "80CA00E000").0;
     assert_eq!(
         information,
-        hex("E030 C004 01208810 C004 02208810 C004 01318810 C004 02318810 C004 03318810 C004 01018820 C004 02018820 C004 03018820")
+        hex(
+            "E030 C004 01208810 C004 02208810 C004 01318810 C004 02318810 C004 03318810 C004 01018820 C004 02018820 C004 03018820"
+        )
     );
     let keys = |seed, octets| keys_from(seed, octets);
     assert!(Opening::new(&mut keys(2, 16), 0, SecurityLevel::Full).open(&mut card).is_ok());
@@ -550,7 +549,9 @@ fn an_aborted_session_stays_so_until_it_is_ended() {
     for level in &SecurityLevel::ALL[1..] {
         let mut bench = Bench::new();
         let mut card = bench.card();
-        for (ending, over) in [("00A4040000", 0x9000), ("80503000081111111111111111", 0x9000), ("80507F00081111111111111111", 0x6A88)] {
+        for (ending, over) in
+            [("00A4040000", 0x9000), ("80503000081111111111111111", 0x9000), ("80507F00081111111111111111", 0x6A88)]
+        {
             let mut host = Host::open(&mut card, 0, *level).unwrap();
             assert_eq!(say(&mut card, "80CA006600"), (vec![], 0x6982), "no MAC");
             for command in ["80CA006600", "00CA006600", "80F2800202 4F00 00", "8010000000", "84820100"] {

@@ -6,8 +6,8 @@
 #[path = "support/card.rs"]
 mod kit;
 
-use gp_cardmanager_model::card::Profile;
 use gp_apdu::ins;
+use gp_cardmanager_model::card::Profile;
 use gp_scp03::{Implementation, Mode, RMacSession, SecurityLevel, StaticKeys};
 use kit::{Bench, KVN, Opening, Random, TestCard, cap_block, hex, lv, scaled, tlv};
 

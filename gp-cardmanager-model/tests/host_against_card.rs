@@ -26,13 +26,13 @@ use kit::{Bench, KVN, TestCard, Wire, cap_block, factory, key_set, keys_from};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Cut;
 
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Cut {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("cut")
     }
 }
 
-impl std::error::Error for Cut {}
+impl core::error::Error for Cut {}
 
 /// The card behind a link that is cut after so many exchanges.
 struct Link<'c, 'm> {
@@ -160,9 +160,9 @@ fn whole_life(keys: &StaticKeys, i: u8, level: SecurityLevel, lengths: Lengths) 
         parameters: &parameters,
         token: &[],
     };
-    let _ = run(&mut host, &mut link, Install::new(install::Install::Install(body))).unwrap();
+    run(&mut host, &mut link, Install::new(install::Install::Install(body))).unwrap();
     assert_eq!(state(&mut host, &mut link, &INSTANCE), Some(0x03), "{what}");
-    let _ = run(&mut host, &mut link, Install::make_selectable(aid(&INSTANCE))).unwrap();
+    run(&mut host, &mut link, Install::make_selectable(aid(&INSTANCE))).unwrap();
     assert_eq!(state(&mut host, &mut link, &INSTANCE), Some(0x07));
     run(&mut host, &mut link, SetStatus::lock(aid(&INSTANCE))).unwrap();
     assert_eq!(state(&mut host, &mut link, &INSTANCE), Some(0x87));
@@ -171,12 +171,12 @@ fn whole_life(keys: &StaticKeys, i: u8, level: SecurityLevel, lengths: Lengths) 
     run(&mut host, &mut link, StoreData::new(format, &[0x11; 300]).to_application(aid(&INSTANCE))).unwrap();
     let refused = run(&mut host, &mut link, Delete::object(aid(&PACKAGE))).unwrap_err();
     assert_eq!(refused.failure().unwrap().status(), Some(StatusWord::CONDITIONS_OF_USE));
-    let _ = run(&mut host, &mut link, Delete::related(aid(&PACKAGE))).unwrap();
+    run(&mut host, &mut link, Delete::related(aid(&PACKAGE))).unwrap();
     assert_eq!(state(&mut host, &mut link, &INSTANCE), None);
 
     // A security domain with keys of its own.
     let (file, module) = (aid(&[0xA0, 0, 0, 1, 0x51, 0x53, 0x50]), aid(&[0xA0, 0, 0, 1, 0x51, 0x53, 0x50, 0x41]));
-    let _ = run(&mut host, &mut link, CreateSecurityDomain::new(file, module, aid(&DOMAIN))).unwrap();
+    run(&mut host, &mut link, CreateSecurityDomain::new(file, module, aid(&DOMAIN))).unwrap();
     assert_eq!(state(&mut host, &mut link, &DOMAIN), Some(0x07));
     let own = keys_from(0x77, key_len);
     let check_values = [KeyId::Enc, KeyId::Mac, KeyId::Dek].map(|id| own.key(id).kcv());
@@ -207,7 +207,7 @@ fn whole_life(keys: &StaticKeys, i: u8, level: SecurityLevel, lengths: Lengths) 
     open(&mut host, &mut link, &own, 0x21, i, level).unwrap();
     run(&mut host, &mut link, Select::issuer_security_domain()).unwrap();
     open(&mut host, &mut link, keys, KVN, i, level).unwrap();
-    let _ = run(&mut host, &mut link, Delete::object(aid(&DOMAIN))).unwrap();
+    run(&mut host, &mut link, Delete::object(aid(&DOMAIN))).unwrap();
     assert_eq!(state(&mut host, &mut link, &DOMAIN), None);
 }
 
@@ -254,7 +254,7 @@ fn keys_are_put_read_back_and_deleted() {
             let in_use = run(&mut host, &mut link, Delete::key_version(KVN)).unwrap_err();
             assert_eq!(in_use.failure(), Some(Failure::KeyInUse(KVN)));
             open(&mut host, &mut link, &new, 0x31, 0x70, SecurityLevel::Full).unwrap();
-            let _ = run(&mut host, &mut link, Delete::key_version(KVN)).unwrap();
+            run(&mut host, &mut link, Delete::key_version(KVN)).unwrap();
             let gone = open(&mut host, &mut link, &old, KVN, 0x70, SecurityLevel::Full).unwrap_err();
             assert_eq!(gone.failure().unwrap().status(), Some(StatusWord::REFERENCED_DATA_NOT_FOUND));
         }

@@ -3,7 +3,7 @@
 #[path = "support/host.rs"]
 mod support;
 
-use std::num::NonZeroU8;
+use core::num::NonZeroU8;
 
 use gp_apdu::{Class, Command, Form, Header, Le, StatusWord, ins};
 use gp_cardmanager_model::aid::Aid;
@@ -133,7 +133,7 @@ fn load_install_and_make_selectable_in_one() {
         sent,
         [[0xE6, 0x0E, 0x01], [0xE8, 0x00, 0x00], [0xE8, 0x00, 0x01], [0xE8, 0x80, 0x02], [0xE6, 0x0E, 0x03]]
     );
-    for at in 0..sent.len() {
+    for (at, command) in sent.iter().enumerate() {
         let mut count = 0;
         let mut card = TestCard::new(16, 0x70, |header: Header, data: &[u8]| {
             count += 1;
@@ -146,7 +146,7 @@ fn load_install_and_make_selectable_in_one() {
         run(&mut host, &mut card, authenticate).unwrap();
         let failure = run(&mut host, &mut card, task()).unwrap_err().failure().unwrap();
         let Failure::Refused(refusal) = failure else { panic!("{failure}") };
-        assert_eq!((refusal.instruction, refusal.status), (sent[at][0], StatusWord::NOT_ENOUGH_MEMORY));
+        assert_eq!((refusal.instruction, refusal.status), (command[0], StatusWord::NOT_ENOUGH_MEMORY));
         assert!(failure.to_string().contains("memory"));
         assert_eq!(card.handled.len(), at + 1);
         // A refusal ends the operation, not the session.
@@ -260,9 +260,9 @@ fn small_operations_say_what_they_mean() {
     run(&mut host, &mut card, SetStatus::lock_with_all_below(aid(1))).unwrap();
     run(&mut host, &mut card, SetStatus::unlock_with_all_below(aid(1))).unwrap();
     assert_eq!(run(&mut host, &mut card, SetStatus::card(CardLifeCycle::Secured)).unwrap(), Origin::Authentic);
-    let _ = run(&mut host, &mut card, Install::make_selectable(aid(1))).unwrap();
-    let _ = run(&mut host, &mut card, Install::extradite(aid(1), aid(2))).unwrap();
-    let _ = run(&mut host, &mut card, Install::personalize(aid(1))).unwrap();
+    run(&mut host, &mut card, Install::make_selectable(aid(1))).unwrap();
+    run(&mut host, &mut card, Install::extradite(aid(1), aid(2))).unwrap();
+    run(&mut host, &mut card, Install::personalize(aid(1))).unwrap();
     let a = [0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0x01];
     let (lv, b) = ([&[7][..], &a].concat(), [0xD0, 0xD1, 0xD2, 0xD3, 0xD4, 0xD5, 0x02]);
     let expected = [
@@ -319,7 +319,7 @@ fn a_security_domain_is_created_with_minimal_privileges_and_its_parameters() {
     let mut card: Card = TestCard::new(16, 0x70, answer);
     let (mut command, mut response) = ([0; 261], [0; 258]);
     let mut host = open(&mut card, &mut command, &mut response, SecurityLevel::Full);
-    let _ = run(&mut host, &mut card, CreateSecurityDomain::new(aid(1), aid(2), aid(3))).unwrap();
+    run(&mut host, &mut card, CreateSecurityDomain::new(aid(1), aid(2), aid(3))).unwrap();
     let parameters = SecurityDomainParameters {
         protocols: Protocols::new(&[Protocol { id: 3, options: 0x70 }]),
         extradition_to: Some(&[0x20]),
@@ -328,7 +328,7 @@ fn a_security_domain_is_created_with_minimal_privileges_and_its_parameters() {
     let task = CreateSecurityDomain::new(aid(1), aid(2), aid(3))
         .with_privileges(Privileges::AUTHORIZED_MANAGEMENT)
         .with_parameters(parameters);
-    let _ = run(&mut host, &mut card, task).unwrap();
+    run(&mut host, &mut card, task).unwrap();
     let tail = |index: usize| card.handled[index].1[24..].to_vec();
     assert_eq!(card.handled[0].0.p1, 0x0C);
     assert_eq!(tail(0), [1, 0x80, 2, 0xC9, 0x00, 0]);

@@ -122,7 +122,7 @@ fn play(session: Session) -> Count {
             ins::GET_STATUS => {
                 let body = GetStatusBody::parse(p1, p2, data).unwrap();
                 let aid = body.aid.to_vec();
-                let list = GetStatus::new(body.subset, |entry| drop(entry.unwrap())).with_aid(&aid);
+                let list = GetStatus::new(body.subset, |entry| assert!(entry.is_ok())).with_aid(&aid);
                 run(&mut host, &mut reader, list).unwrap();
             }
             ins::INSTALL => match InstallBody::parse(p1, p2, data).unwrap() {

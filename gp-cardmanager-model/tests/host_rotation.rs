@@ -238,22 +238,22 @@ const WAYS: [Way; 8] = {
 };
 
 impl Way {
-    fn old(&self) -> StaticKeys {
+    fn old_keys(&self) -> StaticKeys {
         set(0x10, self.length)
     }
 
-    fn new(&self) -> StaticKeys {
+    fn new_keys(&self) -> StaticKeys {
         set(0x80, self.length)
     }
 
     fn rotation(&self) -> Rotation {
         let make = if self.replace { Rotation::replace } else { Rotation::add };
-        let rotation = make(self.old_version, self.new_version, &self.new());
+        let rotation = make(self.old_version, self.new_version, &self.new_keys());
         if self.delete { rotation.deleting_old() } else { rotation }
     }
 
     fn card(&self) -> KeyCard {
-        KeyCard::new(self.old_version, self.old())
+        KeyCard::new(self.old_version, self.old_keys())
     }
 
     /// One run from the stored record; what is stored, is stored in `record`.
@@ -267,7 +267,7 @@ impl Way {
         record: &mut [u8; Rotation::LEN],
         mut stored: impl FnMut(&Rotation) -> Result<(), Failure>,
     ) -> Result<Rotation, Error<Cut>> {
-        let (old, new) = (self.old(), self.new());
+        let (old, new) = (self.old_keys(), self.new_keys());
         let (mut command, mut response) = ([0; 261], [0; 258]);
         let mut host = Host::new(&mut command, &mut response, ());
         let mut number = 0;
@@ -292,8 +292,8 @@ impl Way {
     /// Does the record say which set opens the card?
     fn check(&self, card: &KeyCard, record: &[u8]) {
         let rotation = Rotation::from_bytes(record).unwrap();
-        let old = card.sets.get(&self.old_version).is_some_and(|keys| same(keys, &self.old()));
-        let new = card.sets.get(&self.new_version).is_some_and(|keys| same(keys, &self.new()));
+        let old = card.sets.get(&self.old_version).is_some_and(|keys| same(keys, &self.old_keys()));
+        let new = card.sets.get(&self.new_version).is_some_and(|keys| same(keys, &self.new_keys()));
         let right = match rotation.opens_with() {
             Opens::Old => old,
             Opens::New => new,
@@ -303,7 +303,7 @@ impl Way {
     }
 
     fn check_end(&self, card: &KeyCard) {
-        assert!(same(&card.sets[&self.new_version], &self.new()), "{self:?}");
+        assert!(same(&card.sets[&self.new_version], &self.new_keys()), "{self:?}");
         let old_stays = !self.replace && !self.delete && self.old_version != 0xFF;
         assert_eq!(card.sets.len(), 1 + usize::from(old_stays), "{self:?}");
         assert_eq!(card.failed_authentications, 0);
@@ -332,7 +332,7 @@ fn without_interruption() {
         // The new keys open the card for anybody.
         let (mut command, mut response) = ([0; 261], [0; 258]);
         let mut host = Host::new(&mut command, &mut response, ());
-        let new = way.new();
+        let new = way.new_keys();
         let task = Authenticate::new(Challenge::new(&[1; 8]).unwrap(), SecurityLevel::Full, |_| Ok(&new));
         run(&mut host, &mut card, task.with_key_version(way.new_version)).unwrap();
     }
@@ -450,7 +450,7 @@ fn a_card_that_takes_whole_sets_only_is_proved_with_the_set() {
 fn other_keys_than_prepared_and_weak_levels_are_refused_before_anything_is_sent() {
     let way = WAYS[0];
     let mut card = way.card();
-    let (old, new, other) = (way.old(), way.new(), set(0x90, KeyLength::Aes128));
+    let (old, new, other) = (way.old_keys(), way.new_keys(), set(0x90, KeyLength::Aes128));
     let (mut command, mut response) = ([0; 261], [0; 258]);
     let mut host = Host::new(&mut command, &mut response, ());
     let random = || Ok(Challenge::new(&[1; 8])?);
@@ -493,7 +493,7 @@ fn a_record_is_read_back_or_refused() {
             rotation.advance(stage).unwrap();
             records.push(rotation.to_bytes());
             assert_eq!(Rotation::from_bytes(&rotation.to_bytes()), Some(rotation));
-            assert!(rotation.fits(&way.new()) && !rotation.fits(&way.old()));
+            assert!(rotation.fits(&way.new_keys()) && !rotation.fits(&way.old_keys()));
         }
     }
     for record in records {

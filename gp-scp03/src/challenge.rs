@@ -1,6 +1,6 @@
 //! Challenges: 8 octets in S8 mode, 16 in S16 mode, and the pseudo-random one of the card (Amendment D 6.2.2.1).
 
-use crate::kdf::{Constant, derive};
+use crate::kdf::{Constant, derive_each};
 use crate::{Error, KeyId, KeySource};
 
 /// How long challenges, cryptograms and MACs on the wire are (Amendment D v1.2).
@@ -67,11 +67,11 @@ impl Challenge {
             return Err(Error::AidLength);
         }
         let mut challenge = Self { octets: [0; 16], mode };
-        derive(
-            |parts| keys.cmac(KeyId::Enc, parts),
-            Constant::CardChallenge,
+        let out = challenge.octets.get_mut(..mode.octets()).unwrap_or_default();
+        derive_each(
+            |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
             [&sequence.octets(), aid],
-            challenge.octets.get_mut(..mode.octets()).unwrap_or_default(),
+            [(Constant::CardChallenge, out)],
         )?;
         Ok(challenge)
     }

@@ -3,6 +3,8 @@
 //! The `cmac` crate serves as the oracle of the tests; this one exists because the message path keeps its subkeys
 //! and starts from the chaining value, and because one CMAC in the shipped code is simpler than two.
 
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
 use zeroize::Zeroize;
 
 use crate::cipher::{Block, Encryptor, xor};
@@ -18,9 +20,14 @@ impl Subkeys {
     pub(crate) fn new(cipher: &Encryptor) -> Self {
         let mut l = [0; 16];
         cipher.encrypt(&mut l);
+        Self::from_l(l)
+    }
+
+    #[inline(always)]
+    fn from_l(mut l: Block) -> Self {
         let full = double(l);
         let padded = double(full);
-        l.zeroize();
+        l.as_mut_slice().zeroize();
         Self { full, padded }
     }
 }
@@ -40,8 +47,8 @@ impl Subkeys {
 
 impl Drop for Subkeys {
     fn drop(&mut self) {
-        self.full.zeroize();
-        self.padded.zeroize();
+        self.full.as_mut_slice().zeroize();
+        self.padded.as_mut_slice().zeroize();
     }
 }
 
@@ -59,6 +66,66 @@ pub(crate) fn cmac(cipher: &Encryptor, subkeys: &Subkeys, parts: &[&[u8]]) -> Bl
         chain.update(part);
     }
     chain.finish(subkeys)
+}
+
+/// The CMACs of several short messages under one key, each of a few blocks that lie in one piece, in one region: `subkeys`
+/// may be missing and are made on the way. As many as there are messages and places for the results.
+pub(crate) fn cmac_each(cipher: &Encryptor, subkeys: Option<&Subkeys>, messages: &[&[u8]], macs: &mut [Block]) {
+    let each = Each { subkeys, messages, macs };
+    match cipher {
+        Encryptor::Aes128(aes) => aes.encrypt_with_backend(each),
+        Encryptor::Aes192(aes) => aes.encrypt_with_backend(each),
+        Encryptor::Aes256(aes) => aes.encrypt_with_backend(each),
+    }
+}
+
+struct Each<'a> {
+    subkeys: Option<&'a Subkeys>,
+    messages: &'a [&'a [u8]],
+    macs: &'a mut [Block],
+}
+
+impl BlockSizeUser for Each<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for Each<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let made;
+        let subkeys = match self.subkeys {
+            Some(subkeys) => subkeys,
+            None => {
+                made = Subkeys::from_l(encrypt(backend, [0; 16]));
+                &made
+            }
+        };
+        for (message, mac) in self.messages.iter().zip(self.macs) {
+            let (mut state, mut rest) = ([0; 16], *message);
+            while let Some((block, after)) = rest.split_first_chunk::<16>()
+                && !after.is_empty()
+            {
+                state = encrypt(backend, xor(state, *block));
+                rest = after;
+            }
+            let last = match <&Block>::try_from(rest) {
+                Ok(block) => xor(*block, subkeys.full),
+                Err(_) => {
+                    let mut block = [0; 16];
+                    block.iter_mut().zip(rest.iter().chain(&[0x80])).for_each(|(to, from)| *to = *from);
+                    xor(block, subkeys.padded)
+                }
+            };
+            *mac = encrypt(backend, xor(state, last));
+        }
+    }
+}
+
+#[inline(always)]
+fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: Block) -> Block {
+    let mut block = block.into();
+    backend.encrypt_block_inplace(&mut block);
+    block.into()
 }
 
 /// The CBC chain in the making. `state` already holds the exclusive-or with the `filled` octets of the block begun.

@@ -58,7 +58,7 @@ impl Constant {
 /// challenges, host then card, or the sequence counter and the AID.
 ///
 /// # Errors
-/// What `prf` answers; [`Error::KeyLength`] for more than 32 octets. `out` is wiped then.
+/// What `prf` answers, and `out` is wiped; [`Error::KeyLength`] for more than 32 octets, and `out` is as it was.
 pub fn derive(
     mut prf: impl FnMut(&[&[u8]]) -> Result<[u8; 16], Error>,
     constant: impl Into<u8>,
@@ -78,7 +78,7 @@ pub fn derive(
         match prf(&[&block, context[0], context[1]]) {
             Ok(mut octets) => {
                 leftmost(&octets, part);
-                octets.zeroize();
+                octets.as_mut_slice().zeroize();
             }
             Err(error) => {
                 out.zeroize();
@@ -87,4 +87,38 @@ pub fn derive(
         }
     }
     Ok(())
+}
+
+/// Several derivations of this protocol under one key and in one context, of at most four blocks together: two keys of
+/// 24 or 32 octets. `prf` is AES-CMAC under the key to derive from, over each message by itself.
+pub(crate) fn derive_each<const N: usize>(
+    prf: impl FnOnce(&[&[u8]], &mut [Block]) -> Result<(), Error>,
+    context: [&[u8]; 2],
+    mut outputs: [(Constant, &mut [u8]); N],
+) -> Result<(), Error> {
+    // As in `derive`; a context is at most two challenges of 16 octets.
+    let mut inputs = [[0; 48]; 4];
+    let length = context.iter().fold(16, |length: usize, part| length.saturating_add(part.len()));
+    let mut count = 0_usize;
+    let mut free = inputs.iter_mut();
+    for (constant, out) in &outputs {
+        let [l_high, l_low] = u16::try_from(out.len()).unwrap_or(0).wrapping_mul(8).to_be_bytes();
+        for (counter, _) in (1_u8..).zip(out.chunks(16)) {
+            let (label, room) =
+                free.next().and_then(|input| input.split_first_chunk_mut::<16>()).ok_or(Error::KeyLength)?;
+            *label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
+            room.iter_mut().zip(context.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+            count = count.saturating_add(1);
+        }
+    }
+    let messages = inputs.each_ref().map(|input| input.get(..length).unwrap_or_default());
+    let mut macs = [[0; 16]; 4];
+    let result = prf(messages.get(..count).unwrap_or_default(), &mut macs);
+    let parts = outputs.iter_mut().flat_map(|(_, out)| out.chunks_mut(16));
+    parts.zip(&macs).for_each(|(part, mac)| leftmost(mac, part));
+    macs.as_flattened_mut().zeroize();
+    if result.is_err() {
+        outputs.iter_mut().for_each(|(_, out)| out.zeroize());
+    }
+    result
 }

@@ -5,13 +5,16 @@
 
 #[cfg(feature = "cached-keys")]
 mod fused;
+#[cfg(feature = "cached-keys")]
+mod lanes;
 
 use core::fmt;
 
 use crate::Key;
 use crate::cipher::{Block, Cipher, Encryptor};
 #[cfg(feature = "cached-keys")]
-use crate::cmac::{Subkeys, cmac};
+use crate::cmac::Subkeys;
+use crate::cmac::cmac_each;
 
 /// S-ENC. With `cached-keys` the schedules stay expanded, without they are made for each message: the same results,
 /// another balance of memory and time.
@@ -34,24 +37,26 @@ impl CipherKey {
         &self.key
     }
 
-    /// Encrypts whole blocks in place; the ICV is the encryption of `counter_block`.
-    fn encrypt(&self, mut counter_block: Block, blocks: &mut [Block]) {
+    /// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`.
+    fn encrypt(&self, number: Number, blocks: &mut [Block]) {
+        let mut icv = number.block();
         #[cfg(feature = "cached-keys")]
         let cipher = &self.cipher;
         #[cfg(not(feature = "cached-keys"))]
         let cipher = &Encryptor::new(&self.key);
-        cipher.encrypt(&mut counter_block);
-        cipher.cbc_encrypt(counter_block, blocks);
+        cipher.encrypt(&mut icv);
+        cipher.cbc_encrypt(icv, blocks);
     }
 
-    /// Decrypts whole blocks in place; the ICV is the encryption of `counter_block`.
-    fn decrypt(&self, mut counter_block: Block, blocks: &mut [Block]) {
+    /// Decrypts whole blocks in place; the ICV is the encryption of the block of `number`.
+    fn decrypt(&self, number: Number, blocks: &mut [Block]) {
+        let mut icv = number.block();
         #[cfg(feature = "cached-keys")]
         let cipher = &self.cipher;
         #[cfg(not(feature = "cached-keys"))]
         let cipher = &Cipher::new(&self.key);
-        cipher.encrypt(&mut counter_block);
-        cipher.cbc_decrypt(counter_block, blocks);
+        cipher.encrypt(&mut icv);
+        cipher.cbc_decrypt(icv, blocks);
     }
 }
 
@@ -78,15 +83,15 @@ impl MacKey {
     pub(crate) const fn key(&self) -> &Key {
         &self.key
     }
+}
 
-    /// AES-CMAC over the parts one after the other.
-    pub(crate) fn cmac(&self, parts: &[&[u8]]) -> Block {
+impl MacKey {
+    /// AES-CMAC over each of several short messages, the result in the place beside it.
+    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) {
         #[cfg(feature = "cached-keys")]
-        {
-            cmac(&self.cached.0, &self.cached.1, parts)
-        }
+        cmac_each(&self.cached.0, Some(&self.cached.1), messages, macs);
         #[cfg(not(feature = "cached-keys"))]
-        self.key.cmac(parts)
+        cmac_each(&Encryptor::new(&self.key), None, messages, macs);
     }
 }
 
@@ -125,40 +130,85 @@ impl Head {
     }
 }
 
+/// The number of a message, from which its ICV is made (Amendment D 6.2.6, 6.2.7).
+#[derive(Clone, Copy)]
+pub(crate) struct Number {
+    pub(crate) counter: u32,
+    pub(crate) response: bool,
+}
+
+impl Number {
+    /// The block whose encryption under S-ENC is the ICV: the counter, and for a response `80` in front.
+    #[inline(always)]
+    pub(crate) fn block(self) -> Block {
+        let first = if self.response { 0x80_u128.wrapping_shl(120) } else { 0 };
+        (first | u128::from(self.counter)).to_be_bytes()
+    }
+}
+
 /// What stands behind the body: nothing, or the status word of a response. With the head these are 2 to 7 octets.
 pub(crate) type Suffix = Option<[u8; 2]>;
 
-/// Encrypts `body` in place when a key and a counter block are given (`body` is whole blocks then), and answers
+/// Encrypts `body` in place when a key and a number are given (`body` is whole blocks then), and answers
 /// `CMAC(mac, chaining | head | body as it now stands | suffix)`.
 pub(crate) fn seal(
-    enc: Option<(&CipherKey, Block)>,
+    enc: Option<(&CipherKey, Number)>,
     mac: &MacKey,
     chaining: &Block,
     head: Head,
     body: &mut [u8],
     suffix: Suffix,
 ) -> Block {
-    let Some((key, counter_block)) = enc else { return tag(mac, chaining, head, body, suffix) };
+    let Some((key, number)) = enc else { return tag(mac, chaining, head, body, suffix) };
     let blocks = body.as_chunks_mut().0;
     #[cfg(feature = "cached-keys")]
     {
         let mut computed = [0; 16];
         let (cipher, subkeys) = &mac.cached;
-        let message = fused::Sealing {
-            counter_block: &counter_block,
-            chaining,
-            head,
-            body: &mut *blocks,
-            suffix,
-            subkeys,
-            mac: &mut computed,
-        };
+        let message =
+            fused::Sealing { number, chaining, head, body: &mut *blocks, suffix, subkeys, mac: &mut computed };
         if fused::seal(&key.cipher, cipher, message) {
             return computed;
         }
     }
-    key.encrypt(counter_block, blocks);
+    key.encrypt(number, blocks);
     tag(mac, chaining, head, body, suffix)
+}
+
+/// What [`seal`] is given for one of several commands.
+pub(crate) struct Job<'a> {
+    pub(crate) enc: Option<(&'a CipherKey, Number)>,
+    pub(crate) mac: &'a MacKey,
+    pub(crate) chaining: &'a Block,
+    pub(crate) head: Head,
+    pub(crate) body: &'a mut [u8],
+}
+
+/// [`seal`] for a command of each of several sessions, side by side where they are alike.
+pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [Block; N]) {
+    #[cfg(feature = "cached-keys")]
+    if jobs.iter().all(|job| job.as_ref().is_some_and(|job| job.enc.is_some())) {
+        let mut macs = macs.iter_mut();
+        let lanes = jobs.map(|job| {
+            let Some(Job { enc: Some((key, number)), mac, chaining, head, body }) = job else { return None };
+            let body = body.as_chunks_mut().0;
+            let (cipher, subkeys) = &mac.cached;
+            let message = fused::Sealing { number, chaining, head, body, suffix: None, subkeys, mac: macs.next()? };
+            Some(lanes::Job { enc: &key.cipher, mac: cipher, message })
+        });
+        if let Err(jobs) = lanes::seal_each(lanes) {
+            for job in jobs.into_iter().flatten() {
+                // Both keys of a session are of one length.
+                fused::seal(job.enc, job.mac, job.message);
+            }
+        }
+        return;
+    }
+    for (job, mac) in jobs.into_iter().zip(macs) {
+        if let Some(job) = job {
+            *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None);
+        }
+    }
 }
 
 /// `CMAC(mac, chaining | head | body | suffix)`: what a receiver computes before it touches the body.
@@ -175,13 +225,40 @@ pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: Head, body: &[u8], suffi
         let octets = head.value.to_le_bytes();
         let length = usize::try_from(head.bits / 8).unwrap_or(0);
         let head = octets.get(..length).unwrap_or_default();
-        mac.cmac(&[chaining, head, body, suffix.as_slice().as_flattened()])
+        mac.key.cmac(&[chaining, head, body, suffix.as_slice().as_flattened()])
     }
 }
 
+/// Decrypts a response body of whole blocks in place and answers the R-MAC over it as it was, `CMAC(mac, chaining | body
+/// | suffix)`: both at once. Whoever calls this holds plaintext that nobody has vouched for, until the MAC is compared.
+pub(crate) fn open_unverified(
+    enc: (&CipherKey, Number),
+    mac: &MacKey,
+    chaining: &Block,
+    body: &mut [u8],
+    suffix: [u8; 2],
+) -> Block {
+    let (key, number) = enc;
+    #[cfg(feature = "cached-keys")]
+    {
+        let mut computed = [0; 16];
+        let (cipher, subkeys) = &mac.cached;
+        let mut icv = number.block();
+        key.cipher.encrypt(&mut icv);
+        let blocks = body.as_chunks_mut().0;
+        let message = fused::Opening { chaining, icv, body: blocks, suffix, subkeys, mac: &mut computed };
+        if fused::open(&key.cipher, cipher, message) {
+            return computed;
+        }
+    }
+    let computed = tag(mac, chaining, Head::NONE, body, Some(suffix));
+    open(key, number, body);
+    computed
+}
+
 /// Decrypts `body`, a multiple of 16 octets, in place. Only after its MAC held.
-pub(crate) fn open(key: &CipherKey, counter_block: Block, body: &mut [u8]) {
-    key.decrypt(counter_block, body.as_chunks_mut().0);
+pub(crate) fn open(key: &CipherKey, number: Number, body: &mut [u8]) {
+    key.decrypt(number, body.as_chunks_mut().0);
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::Error;
 use crate::cipher::{Block, Cipher, Encryptor};
-use crate::cmac::{Subkeys, cmac};
+use crate::cmac::{Subkeys, cmac, cmac_each};
 
 /// The length of an AES key: 16, 24 or 32 octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,11 +99,14 @@ impl Key {
         Ok(key)
     }
 
-    /// A key of this length, filled in place by `fill`, which gets exactly that many octets.
-    pub(crate) fn derive(length: KeyLength, fill: impl FnOnce(&mut [u8]) -> Result<(), Error>) -> Result<Self, Error> {
-        let mut key = Self { octets: [0; 32], length };
-        fill(key.octets.get_mut(..length.octets()).unwrap_or_default())?;
-        Ok(key)
+    /// A key of zeros, to be derived in its place.
+    pub(crate) const fn zeros(length: KeyLength) -> Self {
+        Self { octets: [0; 32], length }
+    }
+
+    /// As many octets as the key has, to be written.
+    pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
+        self.octets.get_mut(..self.length.octets()).unwrap_or_default()
     }
 
     /// 16, 24 or 32 octets.
@@ -173,7 +176,7 @@ impl ConstantTimeEq for Key {
 
 impl Drop for Key {
     fn drop(&mut self) {
-        self.octets.zeroize();
+        self.octets.as_mut_slice().zeroize();
     }
 }
 
@@ -193,6 +196,19 @@ pub trait KeySource {
     /// [`Error::KeySource`], or what suits, when the key is not there or the module failed.
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error>;
 
+    /// AES-CMAC under the named key over each of several messages, the result in the place beside it. A handshake asks
+    /// for all it needs of a key at once, so a source may expand the key once. As it stands this asks
+    /// [`cmac`](Self::cmac) for each: a security module need do no more.
+    ///
+    /// # Errors
+    /// Those of [`cmac`](Self::cmac); what `macs` holds is unspecified then.
+    fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
+        for (message, mac) in messages.iter().zip(macs) {
+            *mac = self.cmac(key, &[message])?;
+        }
+        Ok(())
+    }
+
     /// The length of the keys, the same for the whole set: it decides the length of the session keys.
     fn length(&self) -> KeyLength;
 }
@@ -200,6 +216,10 @@ pub trait KeySource {
 impl<T: KeySource + ?Sized> KeySource for &mut T {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
         (**self).cmac(key, parts)
+    }
+
+    fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
+        (**self).cmac_each(key, messages, macs)
     }
 
     fn length(&self) -> KeyLength {
@@ -275,6 +295,11 @@ impl KeySource for StaticKeys {
         Ok(self.key(key).cmac(parts))
     }
 
+    fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
+        cmac_each(&Encryptor::new(self.key(key)), None, messages, macs);
+        Ok(())
+    }
+
     fn length(&self) -> KeyLength {
         self.enc.length
     }
@@ -283,6 +308,11 @@ impl KeySource for StaticKeys {
 impl KeySource for &StaticKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
         Ok(self.key(key).cmac(parts))
+    }
+
+    fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
+        cmac_each(&Encryptor::new(self.key(key)), None, messages, macs);
+        Ok(())
     }
 
     fn length(&self) -> KeyLength {

@@ -120,6 +120,7 @@ impl SecurityLevel {
     }
 
     /// The most octets of plain response data that fit into `available` octets of response data on the wire: 256 for Le 00, 65536 for Le 0000.
+    /// 0 also where not even the R-MAC fits.
     #[must_use]
     pub const fn max_response_data(self, mode: Mode, available: usize) -> usize {
         room(available, self.has_r_mac(), self.has_r_encryption(), mode)

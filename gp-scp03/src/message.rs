@@ -65,7 +65,7 @@ pub(crate) fn gp_class(channel: LogicalChannel) -> Class {
 pub struct KeySetInfo {
     /// Key diversification data, 10 octets: what the card keys are derived from, where they are.
     pub diversification: [u8; 10],
-    /// The key version number, never 00.
+    /// The key version number.
     pub key_version: u8,
     /// The `i` parameter.
     pub implementation: Implementation,

@@ -13,10 +13,11 @@ pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
 
 /// Writes the padding behind the first `data_length` octets of `buffer`, which is [`padded_length`] octets long.
 pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
+    const POSITIONS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     let Ok(filled) = u8::try_from(data_length & 15) else { return };
     if let Some(last) = buffer.last_chunk_mut::<16>() {
         // All sixteen octets are written, so that the block is one store and not several.
-        for (octet, position) in last.iter_mut().zip(0_u8..) {
+        for (octet, position) in last.iter_mut().zip(POSITIONS) {
             let padding = if position == filled { 0x80 } else { 0 };
             *octet = if position < filled { *octet } else { padding };
         }

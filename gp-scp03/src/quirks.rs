@@ -20,7 +20,8 @@ impl Quirks {
     pub const NONE: Self = Self { counter_skips_empty: false, encrypt_empty: false };
 
     /// The encryption counter does not advance for commands without data; the answer to such a command is then
-    /// encrypted under the counter last used. Seen on the platform channel of SE05x devices. The specification: it
+    /// encrypted under the counter last used, so that equal
+    /// answers to commands without data look equal. Seen on the platform channel of SE05x devices. The specification: it
     /// advances for every command (Amendment D 6.2.6).
     #[must_use]
     pub const fn with_counter_skips_empty(self) -> Self {

@@ -14,38 +14,38 @@
 
 use core::fmt;
 
-use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord};
+use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord, ins};
 
 use crate::challenge::Challenge;
 use crate::cryptogram::Cryptogram;
 use crate::kdf::Constant;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
-use crate::scrub::scrub_stack;
+use crate::scrub::{scrub_message, scrub_stack};
 use crate::session::{Session, SessionKeys};
 use crate::state::{Position, State};
 use crate::{Error, Implementation, KeySource, Quirks, RMacSession, SecurityLevel};
 
 /// The card's end of a session, at most one.
+///
+/// The session stays in its place for its whole life, so that it is wiped where it is and leaves no copies behind.
 #[derive(Default)]
 pub struct Responder {
-    state: Inner,
+    /// There from the challenge on, until it ends.
+    session: Option<Session>,
+    phase: Phase,
     quirks: Quirks,
 }
 
-// One responder a channel, planned for at its largest: there is no heap to put the big state on.
-#[allow(clippy::large_enum_variant)]
 #[derive(Default)]
-enum Inner {
+enum Phase {
     #[default]
     Idle,
     Challenged {
-        session: Session,
         expected: Cryptogram,
         implementation: Implementation,
         channel: LogicalChannel,
     },
     Open {
-        session: Session,
         position: Position,
         turn: Turn,
     },
@@ -79,7 +79,7 @@ impl Responder {
     /// A responder without a session.
     #[must_use]
     pub const fn new() -> Self {
-        Self { state: Inner::Idle, quirks: Quirks::NONE }
+        Self { session: None, phase: Phase::Idle, quirks: Quirks::NONE }
     }
 
     /// Follow these deviations in sessions that begin from now on, for tests of hosts.
@@ -90,19 +90,19 @@ impl Responder {
     /// Where it stands.
     #[must_use]
     pub const fn state(&self) -> ResponderState {
-        match &self.state {
-            Inner::Idle => ResponderState::Idle,
-            Inner::Challenged { .. } => ResponderState::Challenged,
-            Inner::Open { .. } => ResponderState::Open,
-            Inner::Aborted => ResponderState::Aborted,
+        match &self.phase {
+            Phase::Idle => ResponderState::Idle,
+            Phase::Challenged { .. } => ResponderState::Challenged,
+            Phase::Open { .. } => ResponderState::Open,
+            Phase::Aborted => ResponderState::Aborted,
         }
     }
 
     /// The current security level; `None` is NO_SECURITY_LEVEL: not open.
     #[must_use]
     pub const fn level(&self) -> Option<SecurityLevel> {
-        match &self.state {
-            Inner::Open { position, .. } => Some(position.level),
+        match &self.phase {
+            Phase::Open { position, .. } => Some(position.level),
             _ => None,
         }
     }
@@ -112,12 +112,17 @@ impl Responder {
     /// [`challenge`](Self::challenge).
     ///
     /// # Errors
-    /// The status word to answer: `6700` when the challenge is not that of the mode, `6A86`.
+    /// The status word to answer: `6D00` or `6E00` when it is no INITIALIZE UPDATE (nothing changes then), `6700` when
+    /// the challenge is not that of the mode, `6A86` for P2 other than 00.
     pub fn initialize_update(
         &mut self,
         command: &Command<'_>,
         implementation: Implementation,
     ) -> Result<InitializeUpdate, StatusWord> {
+        if !InitializeUpdate::is(command.header) {
+            let known = command.header.ins == ins::INITIALIZE_UPDATE;
+            return Err(if known { StatusWord::CLA_NOT_SUPPORTED } else { StatusWord::INS_NOT_SUPPORTED });
+        }
         self.terminate();
         InitializeUpdate::parse(command, implementation.mode())
     }
@@ -126,8 +131,8 @@ impl Responder {
     /// octets) to the start of `out`. Answers how many.
     ///
     /// # Errors
-    /// The status word to answer: `6700` when the challenges differ in length, `6F00` when the key source fails,
-    /// `out` is too small, or `info` has a sequence counter and no pseudo-random challenge or the reverse. No session is begun then.
+    /// The status word to answer: `6700` when the challenges differ in length, [`Error::status_word`] of what the key
+    /// source answers (`6F00` for [`Error::KeySource`]), `6F00` when `out` is too small, or `info` has a sequence counter and no pseudo-random challenge or the reverse. No session is begun then.
     pub fn challenge(
         &mut self,
         keys: &mut impl KeySource,
@@ -142,6 +147,8 @@ impl Responder {
         result.map_err(Error::status_word)?.ok_or(StatusWord::UNKNOWN)
     }
 
+    // Its frame holds copies of all session keys: a call of its own, so that the scrubbing of the caller reaches it.
+    #[inline(never)]
     fn derive(
         &mut self,
         keys: &mut impl KeySource,
@@ -163,7 +170,8 @@ impl Responder {
         if length.is_some() {
             let mut session = Session::new(session_keys, host.mode());
             session.quirks = self.quirks;
-            self.state = Inner::Challenged { session, expected, implementation, channel: request.channel };
+            self.session = Some(session);
+            self.phase = Phase::Challenged { expected, implementation, channel: request.channel };
         }
         Ok(length)
     }
@@ -173,17 +181,18 @@ impl Responder {
     ///
     /// # Errors
     /// `6985` without a challenge before it (`6982` after an abort), and nothing changes; `6700` for a wrong length,
-    /// `6982` for a wrong C-MAC, a missing one or another logical channel, `6300` for a wrong host cryptogram, `6A86` for a level or P2 that is not there.
+    /// `6982` for another command, a wrong C-MAC, a missing one or another logical channel, `6300` for a wrong host cryptogram, `6A86` for a level or P2 that is not there.
     pub fn external_authenticate(&mut self, command: &mut CommandBuf<'_>) -> Result<SecurityLevel, StatusWord> {
-        let before = core::mem::take(&mut self.state);
-        let Inner::Challenged { mut session, expected, implementation, channel } = before else {
-            let aborted = matches!(before, Inner::Aborted);
-            self.state = before;
+        let header = command.header();
+        let (Phase::Challenged { expected, implementation, channel }, Some(session)) = (&self.phase, &mut self.session)
+        else {
+            let aborted = matches!(self.phase, Phase::Aborted);
             return Err(if aborted { StatusWord::SECURITY_STATUS } else { StatusWord::CONDITIONS_OF_USE });
         };
-        let header = command.header();
+        let (implementation, channel) = (*implementation, *channel);
         let octets = session.mode.octets();
-        let result = if header.cla.channel() != channel {
+        let meant = header.ins == ins::EXTERNAL_AUTHENTICATE && header.cla.is_gp() && !header.cla.is_chained();
+        let result = if !meant || header.cla.channel() != channel {
             Err(StatusWord::SECURITY_STATUS)
         } else if command.data_len() != octets.saturating_mul(2) {
             Err(StatusWord::WRONG_LENGTH)
@@ -196,11 +205,13 @@ impl Responder {
                 .filter(|level| header.p2 == 0 && implementation.supports(*level))
                 .ok_or(StatusWord::INCORRECT_P1_P2)
         };
-        if let Ok(level) = result {
-            let position = Position { session_level: level, level, implementation, channel };
-            self.state = Inner::Open { session, position, turn: Turn::Command };
+        match result {
+            Ok(level) => {
+                let position = Position { session_level: level, level, implementation, channel };
+                self.phase = Phase::Open { position, turn: Turn::Command };
+            }
+            Err(_) => self.terminate(),
         }
-        scrub_stack();
         result
     }
 
@@ -211,18 +222,25 @@ impl Responder {
     /// `6982`: protection missing, wrong, or meant for another logical channel. The session is aborted, and so is
     /// everything until [`terminate`](Self::terminate) or INITIALIZE UPDATE.
     pub fn unwrap(&mut self, command: &mut CommandBuf<'_>) -> Result<Option<SecurityLevel>, StatusWord> {
-        let (session, position, turn) = match &mut self.state {
-            Inner::Idle | Inner::Challenged { .. } => return Ok(None),
-            Inner::Aborted => return Err(StatusWord::SECURITY_STATUS),
-            Inner::Open { session, position, turn } => (session, position, turn),
+        let (position, turn) = match &mut self.phase {
+            Phase::Idle | Phase::Challenged { .. } => return Ok(None),
+            Phase::Aborted => return Err(StatusWord::SECURITY_STATUS),
+            Phase::Open { position, turn } => (position, turn),
         };
         let level = position.level;
         let right_channel = command.header().cla.channel() == position.channel;
-        if right_channel && (!level.has_c_mac() || session.unwrap_command(level, command).is_ok()) {
+        let holds = right_channel
+            && self.session.as_mut().is_some_and(|session| {
+                let holds = !level.has_c_mac() || session.unwrap_command(level, command).is_ok();
+                scrub_message();
+                holds
+            });
+        if holds {
             *turn = Turn::Answer(level);
             return Ok(Some(level));
         }
-        self.state = Inner::Aborted;
+        self.session = None;
+        self.phase = Phase::Aborted;
         scrub_stack();
         Err(StatusWord::SECURITY_STATUS)
     }
@@ -242,16 +260,18 @@ impl Responder {
         status: StatusWord,
     ) -> Result<&'b mut [u8], Error> {
         let data_length = if status.is_error() { 0 } else { data_length };
-        let (session, position, turn) = match &mut self.state {
-            Inner::Open { session, position, turn } => (session, position, turn),
-            Inner::Aborted => {
+        let (session, position, turn) = match (&mut self.phase, &self.session) {
+            (Phase::Open { position, turn }, Some(session)) => (session, position, turn),
+            (Phase::Aborted, _) => {
                 let status = if status.is_error() { status } else { StatusWord::SECURITY_STATUS };
                 return Ok(gp_apdu::Response::write_status(buffer, 0, status)?);
             }
             _ => return Ok(gp_apdu::Response::write_status(buffer, data_length, status)?),
         };
         let Turn::Answer(next) = *turn else { return Err(Error::State) };
-        let answer = session.wrap_response(position.level, buffer, data_length, status)?;
+        let answer = session.wrap_response(position.level, buffer, data_length, status);
+        scrub_message();
+        let answer = answer?;
         *turn = Turn::Command;
         if status == StatusWord::OK {
             position.level = next;
@@ -259,11 +279,12 @@ impl Responder {
         Ok(answer)
     }
 
-    /// The most octets of response data that fit into `available` octets on the wire as things stand.
+    /// The most octets of response data that fit into `available` octets on the wire as things stand; 0 also where not
+    /// even the R-MAC fits.
     #[must_use]
     pub const fn max_response_data(&self, available: usize) -> usize {
-        match &self.state {
-            Inner::Open { session, position, .. } => position.level.max_response_data(session.mode, available),
+        match (&self.phase, &self.session) {
+            (Phase::Open { position, .. }, Some(session)) => position.level.max_response_data(session.mode, available),
             _ => available,
         }
     }
@@ -277,7 +298,7 @@ impl Responder {
         let by = RMacSession::from_octet(command.header.p1).filter(|_| command.header.p2 == 0x01);
         let by = by.ok_or(StatusWord::INCORRECT_P1_P2)?;
         let salted = command.data.split_first().is_some_and(|(length, salt)| usize::from(*length) == salt.len());
-        let Inner::Open { position, turn: Turn::Answer(next), .. } = &mut self.state else {
+        let Phase::Open { position, turn: Turn::Answer(next) } = &mut self.phase else {
             return Err(StatusWord::CONDITIONS_OF_USE);
         };
         if !salted {
@@ -296,8 +317,8 @@ impl Responder {
         if (command.header.p1, command.header.p2) != (0x00, 0x03) {
             return Err(StatusWord::INCORRECT_P1_P2);
         }
-        match &mut self.state {
-            Inner::Open { position, turn: Turn::Answer(next), .. } if position.level != position.session_level => {
+        match &mut self.phase {
+            Phase::Open { position, turn: Turn::Answer(next) } if position.level != position.session_level => {
                 *next = position.session_level;
                 Ok(())
             }
@@ -307,8 +328,9 @@ impl Responder {
 
     /// Ends and wipes the session: reset, selection, the channel closed, the application's own wish.
     pub fn terminate(&mut self) {
-        if !matches!(self.state, Inner::Idle) {
-            self.state = Inner::Idle;
+        if !matches!(self.phase, Phase::Idle) {
+            self.session = None;
+            self.phase = Phase::Idle;
             scrub_stack();
         }
     }
@@ -316,17 +338,13 @@ impl Responder {
     /// The end of this responder's session and all that is needed to go on with it elsewhere. `None` when none is open,
     /// or in the middle of changing the level by an R-MAC session; nothing changes then.
     pub fn suspend(&mut self) -> Option<State> {
-        match core::mem::take(&mut self.state) {
-            Inner::Open { session, position, turn }
-                if turn == Turn::Command || turn == Turn::Answer(position.level) =>
-            {
-                Some(State::join(session, position, u32::MAX, turn != Turn::Command))
-            }
-            other => {
-                self.state = other;
-                None
-            }
+        let Phase::Open { position, turn } = self.phase else { return None };
+        if turn != Turn::Command && turn != Turn::Answer(position.level) {
+            return None;
         }
+        let session = self.session.take()?;
+        self.phase = Phase::Idle;
+        Some(State::join(session, position, u32::MAX, turn != Turn::Command))
     }
 
     /// A responder from a state: saved, or with session keys made elsewhere.
@@ -336,7 +354,7 @@ impl Responder {
         let (session, position) = state.split();
         let quirks = session.quirks;
         let turn = if awaiting { Turn::Answer(position.level) } else { Turn::Command };
-        Self { state: Inner::Open { session, position, turn }, quirks }
+        Self { session: Some(session), phase: Phase::Open { position, turn }, quirks }
     }
 }
 

@@ -12,7 +12,7 @@
 use gp_apdu::StatusWord;
 use zeroize::Zeroize;
 
-use crate::kernel::{Head, open, seal, tag};
+use crate::kernel::{Head, Number, open, open_unverified, seal, tag};
 use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
 use crate::session::Session;
@@ -24,6 +24,15 @@ pub(crate) struct Unwrapped {
     pub(crate) data_length: usize,
     pub(crate) status: StatusWord,
     pub(crate) authentic: bool,
+}
+
+/// Which comes first at the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The R-MAC is verified, then the data decrypted: plaintext exists only once the card has vouched for it.
+    VerifyThenDecrypt,
+    /// Both in one pass over the data, which is wiped when the R-MAC does not hold.
+    OnePass,
 }
 
 impl Session {
@@ -53,7 +62,7 @@ impl Session {
         let status = status.octets();
         let enc = encrypt.then(|| {
             pad80(body, data_length);
-            (&self.keys.enc, Self::counter_block(self.counter, true))
+            (&self.keys.enc, Number { counter: self.counter, response: true })
         });
         let computed = seal(enc, &self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(status));
         leftmost(&computed, mac);
@@ -61,8 +70,13 @@ impl Session {
         Ok(answer)
     }
 
-    /// Host: verifies and decrypts in place. An error means that the session is over.
-    pub(crate) fn unwrap_response(&self, level: SecurityLevel, response: &mut [u8]) -> Result<Unwrapped, Error> {
+    /// Host: verifies and decrypts in place, in the order asked for. An error means that the session is over.
+    pub(crate) fn unwrap_response(
+        &self,
+        level: SecurityLevel,
+        order: Order,
+        response: &mut [u8],
+    ) -> Result<Unwrapped, Error> {
         let (data, sw) = response.split_last_chunk_mut::<2>().ok_or(Error::Security)?;
         let status = StatusWord::from(*sw);
         if !level.has_r_mac() {
@@ -78,16 +92,25 @@ impl Session {
         }
         let body_length = data.len().checked_sub(self.mode.octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
-        let computed = tag(&self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(*sw));
-        if !self.mac_matches(&computed, received) {
-            return Err(Error::Security);
-        }
-        let mut data_length = body_length;
-        if level.has_r_encryption() && body_length > 0 {
-            if !body_length.is_multiple_of(16) {
+        let number = Number { counter: self.counter, response: true };
+        let encrypted = level.has_r_encryption() && body_length > 0;
+        if encrypted && order == Order::OnePass && body_length.is_multiple_of(16) {
+            let computed = open_unverified((&self.keys.enc, number), &self.keys.r_mac, &self.chaining.0, body, *sw);
+            if !self.mac_matches(&computed, received) {
+                body.zeroize();
                 return Err(Error::Security);
             }
-            open(&self.keys.enc, Self::counter_block(self.counter, true), body);
+        } else {
+            let computed = tag(&self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(*sw));
+            if !self.mac_matches(&computed, received) || (encrypted && !body_length.is_multiple_of(16)) {
+                return Err(Error::Security);
+            }
+            if encrypted {
+                open(&self.keys.enc, number, body);
+            }
+        }
+        let mut data_length = body_length;
+        if encrypted {
             let Some(plain) = unpad80(body) else {
                 body.zeroize();
                 return Err(Error::Security);

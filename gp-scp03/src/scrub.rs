@@ -2,14 +2,29 @@
 
 use zeroize::Zeroize;
 
-/// As deep as the deepest call of the handshake: schedules of the longest key, subkeys, derivation blocks.
-/// A 32-bit target has smaller frames, and less stack to spare.
-const DEPTH: usize = if cfg!(target_pointer_width = "64") { 4096 } else { 1024 };
+/// Words as deep as the deepest call of the handshake was measured to reach, with a margin: on 64-bit processors with
+/// AES instructions the schedules of a session are copied several times while it is made; small targets keep raw keys,
+/// have small frames and little stack to spare.
+const DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
+    (true, true) => 2048,
+    (true, false) => 768,
+    (false, true) => 512,
+    (false, false) => 96,
+};
 
-/// Wipes [`DEPTH`] octets of the stack below the caller's frame. It must stay a call of its own: inlined, it would
-/// wipe a part of the caller's frame instead.
+/// Wipes [`DEPTH`] words of the stack below the caller's frame. It must stay a call of its own: inlined, it would wipe a
+/// part of the caller's frame instead. What it is to wipe must have been in a call of its own, too: `#[inline(never)]`.
 #[inline(never)]
 pub(crate) fn scrub_stack() {
-    let mut below = [0_u8; DEPTH];
+    let mut below = [0_u64; DEPTH];
     below.zeroize();
+}
+
+/// The same after a message. With cached keys no schedule is made for it, and nothing is done; with raw keys the schedules
+/// of the message are below.
+#[inline(always)]
+pub(crate) fn scrub_message() {
+    if !cfg!(feature = "cached-keys") {
+        scrub_stack();
+    }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroize;
 use crate::challenge::{Challenge, Mode};
 use crate::cipher::Block;
 use crate::cryptogram::Cryptogram;
-use crate::kdf::{Constant, derive};
+use crate::kdf::{Constant, derive_each};
 use crate::kernel::{CipherKey, MacKey};
 use crate::{Error, Key, KeyId, KeySource, Quirks};
 
@@ -39,13 +39,18 @@ impl SessionKeys {
     pub(crate) fn derive(keys: &mut impl KeySource, host: &Challenge, card: &Challenge) -> Result<Self, Error> {
         let length = keys.length();
         let context = [host.octets(), card.octets()];
-        let mut one =
-            |id, constant| Key::derive(length, |out| derive(|parts| keys.cmac(id, parts), constant, context, out));
-        Ok(Self {
-            enc: CipherKey::new(one(KeyId::Enc, Constant::SEnc)?),
-            mac: MacKey::new(one(KeyId::Mac, Constant::SMac)?),
-            r_mac: MacKey::new(one(KeyId::Mac, Constant::SRMac)?),
-        })
+        let (mut enc, mut mac, mut r_mac) = (Key::zeros(length), Key::zeros(length), Key::zeros(length));
+        derive_each(
+            |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
+            context,
+            [(Constant::SEnc, enc.octets_mut())],
+        )?;
+        derive_each(
+            |messages, macs| keys.cmac_each(KeyId::Mac, messages, macs),
+            context,
+            [(Constant::SMac, mac.octets_mut()), (Constant::SRMac, r_mac.octets_mut())],
+        )?;
+        Ok(Self { enc: CipherKey::new(enc), mac: MacKey::new(mac), r_mac: MacKey::new(r_mac) })
     }
 
     /// A cryptogram under S-MAC: context host challenge, then card challenge, for **both** cryptograms (Amendment D 6.2.2.2, 6.2.2.3).
@@ -56,7 +61,14 @@ impl SessionKeys {
         card: &Challenge,
     ) -> Result<Cryptogram, Error> {
         Cryptogram::derive(host.mode(), |out| {
-            derive(|parts| Ok(self.mac.cmac(parts)), constant, [host.octets(), card.octets()], out)
+            derive_each(
+                |messages, macs| {
+                    self.mac.cmac_each(messages, macs);
+                    Ok(())
+                },
+                [host.octets(), card.octets()],
+                [(constant, out)],
+            )
         })
     }
 
@@ -103,15 +115,6 @@ impl Session {
             return Ok(self.counter);
         }
         self.counter.checked_add(1).ok_or(Error::CounterExhausted)
-    }
-
-    /// The block whose encryption under S-ENC is the ICV: the counter, and for a response `80` in front (Amendment D 6.2.6, 6.2.7).
-    pub(crate) fn counter_block(counter: u32, response: bool) -> Block {
-        let mut block = u128::from(counter).to_be_bytes();
-        if response {
-            block[0] = 0x80;
-        }
-        block
     }
 
     /// Does the received MAC, as long as the mode says, start the computed one? In constant time.

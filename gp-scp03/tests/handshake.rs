@@ -423,3 +423,16 @@ fn a_new_session_is_a_new_session() {
         challenged.authenticate(&mut keys, setup.level, ChallengePolicy::Require(&AID), &mut buffer).unwrap();
     assert_ne!(authenticating.session_keys().mac().expose_secret(), first);
 }
+
+#[test]
+fn a_responder_takes_no_other_command_for_its_own() {
+    // INS and class are checked before anything changes: a stranger's command must not end a session.
+    let setup = Setup::new(16, Mode::S8, SecurityLevel::CMac, 0);
+    for octets in [[0x80, 0xA4, 0, 0], [0x84, 0x50, 0, 0], [0x00, 0x50, 0, 0], [0x90, 0x50, 0, 0], [0x88, 0x50, 0, 0]] {
+        let (_, mut card) = setup.open();
+        let parsed = Command::parse(&octets).unwrap();
+        let expected = if octets[1] == 0x50 { StatusWord::CLA_NOT_SUPPORTED } else { StatusWord::INS_NOT_SUPPORTED };
+        assert_eq!(card.initialize_update(&parsed, Implementation::new(setup.i)).err(), Some(expected));
+        assert_eq!(card.state(), ResponderState::Open);
+    }
+}

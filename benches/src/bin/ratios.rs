@@ -1,35 +1,254 @@
 //! Paired ratios: ours against the reference points, inside one process. See README.md.
+//!
+//! `ratios [ROW...]` prints the rows whose names begin so, or all. `ratios --gate` runs those that do not depend on the
+//! machine's mode and fails when one is above its bound.
 
 use std::hint::black_box;
+use std::process::ExitCode;
 
-use gp_benches::measure::paired;
-use gp_benches::reference::crates::Crates;
-use gp_benches::reference::raw::Raw;
-use gp_benches::subject::{self, CHAINING, S_ENC, S_MAC};
-use gp_scp03::SecurityLevel;
+use gp_benches::measure::{Ratios, Series, Subject, paired};
+use gp_benches::reference::crates::{self, Crates};
+use gp_benches::reference::raw::{self, Raw};
+use gp_benches::subject::{self, CHAINING, S_ENC, S_MAC, Unwrapping};
+use gp_scp03::{ExpandedKeys, SecurityLevel};
 
-fn main() {
-    let only: Option<usize> = std::env::args().nth(1).and_then(|t| t.parse().ok());
-    for data_len in [16, 239, 8192].into_iter().filter(|n| only.is_none_or(|o| o == *n)) {
-        let mut buffer = vec![0x5A; data_len + 64];
+/// What is asked of a ratio.
+#[derive(Clone, Copy)]
+enum Bound {
+    /// At most this, in the middle.
+    Most(f64),
+    /// At least this, in the middle.
+    Least(f64),
+    /// At least this in the best quarter of the rounds.
+    LeastAtBest(f64),
+}
+
+struct Rows {
+    wanted: Vec<String>,
+    gate: bool,
+    failed: bool,
+}
+
+impl Rows {
+    fn wants(&self, name: &str) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    }
+
+    /// One line of the table; `gate` is the bound that is enforced.
+    fn ratio(&mut self, name: &str, ratios: &Ratios, goal: Bound, gate: Option<Bound>) {
+        let holds = |bound| match bound {
+            Bound::Most(most) => ratios.median() <= most,
+            Bound::Least(least) => ratios.median() >= least,
+            Bound::LeastAtBest(least) => ratios.upper_quartile() >= least,
+        };
+        let text = |bound| match bound {
+            Bound::Most(most) => format!("<= {most:.2}"),
+            Bound::Least(least) => format!(">= {least:.2}"),
+            Bound::LeastAtBest(least) => format!(">= {least:.2} at best"),
+        };
+        let verdict = if holds(goal) { "reached" } else { "missed" };
+        println!(
+            "{name:<44} {:>7.3}  quartiles {:>7.3} {:>7.3}   goal {:<16} {verdict}",
+            ratios.median(),
+            ratios.lower_quartile(),
+            ratios.upper_quartile(),
+            text(goal),
+        );
+        if let Some(bound) = gate.filter(|bound| self.gate && !holds(*bound)) {
+            println!("{name}: not {}", text(bound));
+            self.failed = true;
+        }
+    }
+
+    fn time(&self, name: &str, series: &Series) {
+        println!("  {name:<42} {:>9.1} ns, best quarter {:>9.1}", series.median(), series.best_quartile());
+    }
+}
+
+fn wraps(rows: &mut Rows) {
+    for (data_len, goal, gate) in [(16, 1.30, 2.35), (239, 1.15, 1.50), (8192, 1.05, 1.15)] {
+        let name = format!("wrap-{data_len}");
+        if !rows.wants(&name) {
+            continue;
+        }
+        let iterations = 150_000 / (data_len as u32 + 80);
+        let mut buffers: [Vec<u8>; 4] = core::array::from_fn(|_| vec![0x5A; data_len + 64]);
+        let [b0, b1, b2, b3] = &mut buffers;
         let mut raw = Raw::new(&S_ENC, &S_MAC, CHAINING).expect("AES instructions");
         let mut crates = Crates::new(&S_ENC, &S_MAC, CHAINING);
         let mut channel = subject::channel(SecurityLevel::CMacCDecryption);
-        let mut b2 = buffer.clone();
-        let mut b3 = buffer.clone();
-        for _ in 0..3 {
-            let n = raw.wrap(&mut buffer, data_len);
-            assert_eq!(n, crates.wrap(&mut b2, data_len));
-            assert_eq!(buffer, b2);
-            assert_eq!(n, subject::wrap(&mut channel, &mut b3, data_len));
-            assert_eq!(buffer, b3);
+        let mut f0 = |n| (0..n).for_each(|_| _ = black_box((raw.wrap(black_box(b0), data_len))));
+        let mut f1 = |n| (0..n).for_each(|_| _ = black_box((subject::wrap(&mut channel, black_box(b1), data_len))));
+        let mut f2 = |n| (0..n).for_each(|_| _ = black_box((crates.wrap(black_box(b2), data_len))));
+        #[cfg(feature = "openssl")]
+        let mut openssl = gp_benches::reference::openssl::OpenSsl::new(&S_ENC, &S_MAC, CHAINING);
+        #[cfg(feature = "openssl")]
+        let mut f3 = |n| (0..n).for_each(|_| _ = black_box((openssl.wrap(black_box(b3), data_len))));
+        #[cfg(not(feature = "openssl"))]
+        let mut f3 = |_| drop(black_box(&b3));
+        let series = paired(&mut [&mut f0, &mut f1, &mut f2, &mut f3], 301, iterations);
+        rows.ratio(&format!("{name} / raw"), &series[1].ratios(&series[0]), Bound::Most(goal), Some(Bound::Most(gate)));
+        let goal = if data_len == 239 { 2.8 } else { 1.0 };
+        let gate = Some(Bound::Least(1.4));
+        rows.ratio(&format!("cbc + cmac crates / {name}"), &series[2].ratios(&series[1]), Bound::Least(goal), gate);
+        if cfg!(feature = "openssl") {
+            let goal = match data_len {
+                16 => 4.5,
+                239 => 3.0,
+                _ => 2.2,
+            };
+            rows.ratio(&format!("OpenSSL / {name}"), &series[3].ratios(&series[1]), Bound::LeastAtBest(goal), None);
         }
-        let iterations = 150_000 / (data_len as u32 + 80);
-        let mut f1 = |n: u32| for _ in 0..n { black_box(raw.wrap(black_box(&mut buffer), data_len)); };
-        let mut f2 = |n: u32| for _ in 0..n { black_box(crates.wrap(black_box(&mut b2), data_len)); };
-        let mut f3 = |n: u32| for _ in 0..n { black_box(subject::wrap(&mut channel, black_box(&mut b3), data_len)); };
-        let s = paired(&mut [&mut f1, &mut f3, &mut f2], 301, iterations);
-        println!("{data_len}: raw {:.1} ns, ours {:.1}, crates {:.1}; ours/raw {:.3} (q {:.3}), crates/ours {:.3}", s[0].median(), s[1].median(), s[2].median(),
-            s[1].ratios(&s[0]).median(), s[1].ratios(&s[0]).lower_quartile(), s[2].ratios(&s[1]).median());
+        for (name, series) in ["raw", "ours", "crates", "OpenSSL"].into_iter().zip(&series) {
+            rows.time(name, series);
+        }
     }
+}
+
+fn unwraps(rows: &mut Rows) {
+    for data_len in [239, 8191] {
+        let name = format!("unwrap-{data_len}");
+        if !rows.wants(&name) {
+            continue;
+        }
+        let mut verify = Unwrapping::new(data_len, false);
+        let mut fused = Unwrapping::new(data_len, true);
+        let answer = verify.answer().to_vec();
+        let raw = Raw::new(&S_ENC, &subject::S_RMAC, CHAINING).expect("AES instructions");
+        let mut buffers = vec![answer.clone(); 8];
+        let body = answer.len() - 10;
+        let tag = raw.r_mac(&answer[..body], [0x90, 0x00]);
+        assert_eq!(tag[..8], answer[body..body + 8], "the same chain");
+        let mut chain = |n: u32| {
+            for buffer in buffers.iter_mut().take(n as usize) {
+                black_box(raw.r_mac(&black_box(buffer)[..body], [0x90, 0x00]));
+            }
+        };
+        let subjects: &mut [&mut dyn Subject] = &mut [&mut chain, &mut verify, &mut fused];
+        let series = paired(subjects, 601, 8);
+        let goals = if data_len == 8191 { (1.22, 1.05) } else { (2.0, 2.0) };
+        let gate = |goal: f64| Some(Bound::Most(goal + 0.6)).filter(|_| data_len == 8191);
+        rows.ratio(
+            &format!("{name}, verify then decrypt / MAC chain"),
+            &series[1].ratios(&series[0]),
+            Bound::Most(goals.0),
+            gate(goals.0),
+        );
+        rows.ratio(
+            &format!("{name}, one pass / MAC chain"),
+            &series[2].ratios(&series[0]),
+            Bound::Most(goals.1),
+            gate(goals.1),
+        );
+        for (name, series) in ["raw MAC chain", "verify then decrypt", "one pass"].into_iter().zip(&series) {
+            rows.time(name, series);
+        }
+    }
+}
+
+fn establishment(rows: &mut Rows) {
+    if !rows.wants("establish") {
+        return;
+    }
+    let keys = subject::static_keys(7);
+    let expanded = ExpandedKeys::new(&keys);
+    let answer = subject::card_answer(&mut &keys);
+    let (mut enc, mut mac) = (subject::K_ENC, subject::K_MAC);
+    enc[..2].copy_from_slice(&7_u16.to_be_bytes());
+    mac[..2].copy_from_slice(&7_u16.to_be_bytes());
+    let channel = subject::establish(&mut &keys, &answer);
+    let (session_keys, _) = crates::establish(&enc, &mac, &subject::HOST, &subject::CARD);
+    assert_eq!(channel.session_keys().expect("open").mac().expose_secret(), session_keys[1]);
+    let mut plain = |n| {
+        for _ in 0..n {
+            black_box(crates::establish(black_box(&enc), black_box(&mac), &subject::HOST, &subject::CARD));
+        }
+    };
+    let mut raw = |n| (0..n).for_each(|_| drop(black_box(subject::establish(&mut &keys, black_box(&answer)))));
+    let mut ready = |n| (0..n).for_each(|_| drop(black_box(subject::establish(&mut &expanded, black_box(&answer)))));
+    let mut device = [subject::Device::new(7)];
+    let mut script = |n| (0..n).for_each(|_| black_box(&mut device)[0].establish());
+    let series = paired(&mut [&mut plain, &mut raw, &mut ready, &mut script], 301, 200);
+    rows.ratio("six CMACs / establish, raw keys", &series[0].ratios(&series[1]), Bound::Least(2.7), None);
+    rows.ratio("six CMACs / establish, expanded keys", &series[0].ratios(&series[2]), Bound::Least(3.0), None);
+    for (name, series) in ["six CMACs", "raw keys", "expanded keys", "a script, raw keys"].into_iter().zip(&series) {
+        rows.time(name, series);
+    }
+}
+
+fn batches(rows: &mut Rows) {
+    for data_len in [30, 239] {
+        let name = format!("batch-{data_len}");
+        if !rows.wants(&name) {
+            continue;
+        }
+        let buffers = || -> [Vec<u8>; 8] { core::array::from_fn(|_| vec![0x5A; data_len + 64]) };
+        let (mut b0, mut b1, mut b2) = (buffers(), buffers(), buffers());
+        let (mut s0, mut s1) = (subject::scripts(), subject::scripts());
+        let mut raws: [[Raw; 4]; 2] = core::array::from_fn(|_| {
+            core::array::from_fn(|_| Raw::new(&S_ENC, &S_MAC, CHAINING).expect("AES instructions"))
+        });
+        let mut turn = |n| (0..n).for_each(|_| subject::wrap_in_turn(&mut s0, black_box(&mut b0), data_len));
+        let mut each = |n| (0..n).for_each(|_| subject::wrap_each(&mut s1, black_box(&mut b1), data_len));
+        let mut four = |n| {
+            for _ in 0..n {
+                for (raws, buffers) in raws.iter_mut().zip(black_box(&mut b2).chunks_mut(4)) {
+                    raw::wrap_four(raws, buffers, data_len);
+                }
+            }
+        };
+        let series = paired(&mut [&mut turn, &mut each, &mut four], 301, 100);
+        let (least, most) = if data_len == 239 { (2.6, 1.35) } else { (1.0, 9.0) };
+        rows.ratio(
+            &format!("in turn / {name}, 8 sessions"),
+            &series[0].ratios(&series[1]),
+            Bound::LeastAtBest(least),
+            Some(Bound::LeastAtBest(1.5)),
+        );
+        rows.ratio(&format!("{name} / raw 4-way"), &series[1].ratios(&series[2]), Bound::Most(most), None);
+        for (name, series) in ["in turn", "side by side", "raw 4-way"].into_iter().zip(&series) {
+            rows.time(name, series);
+        }
+    }
+}
+
+fn fleet(rows: &mut Rows) {
+    if !rows.wants("fleet") {
+        return;
+    }
+    let mut d0: [subject::Device; 8] = core::array::from_fn(|number| subject::Device::new(number as u16));
+    let mut d1: [subject::Device; 8] = core::array::from_fn(|number| subject::Device::new(number as u16));
+    subject::one_by_one(&mut d0);
+    subject::side_by_side(&mut d1);
+    assert!(d0.iter().zip(&d1).all(|(a, b)| a.wire == b.wire), "the same scripts");
+    let mut one = |n| (0..n).for_each(|_| subject::one_by_one(black_box(&mut d0)));
+    let mut side = |n| (0..n).for_each(|_| subject::side_by_side(black_box(&mut d1)));
+    let series = paired(&mut [&mut one, &mut side], 301, 30);
+    let ratios = series[0].ratios(&series[1]);
+    rows.ratio("fleet, one by one / side by side", &ratios, Bound::LeastAtBest(1.5), Some(Bound::LeastAtBest(1.2)));
+    for (name, goal, series) in [("one by one", 0.9, &series[0]), ("side by side", 1.4, &series[1])] {
+        let millions = |nanoseconds: f64| 8e3 / nanoseconds;
+        println!(
+            "  fleet, {name:<35} {:>9.2} million devices/s and core, best quarter {:.2}; goal {goal}",
+            millions(series.median()),
+            millions(series.best_quartile())
+        );
+    }
+}
+
+fn main() -> ExitCode {
+    let mut rows = Rows { wanted: std::env::args().skip(1).collect(), gate: false, failed: false };
+    rows.gate = rows.wanted.iter().any(|word| word == "--gate");
+    rows.wanted.retain(|word| word != "--gate");
+    println!("profile {}, AES instructions {}", if cfg!(debug_assertions) { "dev" } else { "optimised" }, raw_or_not());
+    wraps(&mut rows);
+    unwraps(&mut rows);
+    establishment(&mut rows);
+    batches(&mut rows);
+    fleet(&mut rows);
+    if rows.failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn raw_or_not() -> &'static str {
+    if Raw::new(&S_ENC, &S_MAC, CHAINING).is_some() { "yes" } else { "no" }
 }

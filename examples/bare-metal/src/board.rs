@@ -4,8 +4,10 @@
 //! The only `unsafe` of the example is here and in the start-up code.
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(target_arch = "arm")]
 core::arch::global_asm!(include_str!("start_arm.s"), FPU = const cfg!(target_abi = "eabihf") as u32);
@@ -127,6 +129,34 @@ pub fn depth_of(call: &mut dyn FnMut()) -> usize {
         untouched += 1;
     }
     (words - untouched) * 4
+}
+
+/// A variable that is lent out once, to whoever asks first: static memory without `static mut`.
+#[derive(Debug)]
+pub struct Once<T> {
+    value: UnsafeCell<T>,
+    lent: AtomicBool,
+}
+
+// SAFETY: the value is reached through `lend` alone, which answers once. There is one core, and no interrupt is enabled.
+unsafe impl<T: Send> Sync for Once<T> {}
+
+impl<T> Once<T> {
+    /// A variable with this value.
+    pub const fn new(value: T) -> Self {
+        Self { value: UnsafeCell::new(value), lent: AtomicBool::new(false) }
+    }
+
+    /// The variable, the first time.
+    #[allow(clippy::mut_from_ref, reason = "the flag makes it the only one")]
+    pub fn lend(&'static self) -> Option<&'static mut T> {
+        if self.lent.load(Ordering::Relaxed) {
+            return None;
+        }
+        self.lent.store(true, Ordering::Relaxed);
+        // SAFETY: the flag was not set before, so this is the only reference there ever is.
+        Some(unsafe { &mut *self.value.get() })
+    }
 }
 
 /// A clock that counts instructions, when the emulator takes a nanosecond for each (`-icount shift=0`).

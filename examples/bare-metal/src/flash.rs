@@ -52,7 +52,9 @@ impl Flash {
 
     /// As from the factory.
     pub fn wipe(&mut self) {
-        *self = Self::new();
+        self.a.fill(0xFF);
+        self.b.fill(0xFF);
+        self.power_on();
     }
 
     const fn ram(&mut self) -> Result<RamStorage<'_>, FlashError> {

@@ -103,7 +103,6 @@ impl DryCard {
     /// What an operation wants to hear.
     fn agree(&mut self, header: Header, data: &[u8]) -> (Vec<u8>, StatusWord) {
         match header.ins {
-            ins::GET_STATUS | ins::GET_DATA => (Vec::new(), StatusWord::REFERENCED_DATA_NOT_FOUND),
             ins::INSTALL | ins::LOAD | ins::DELETE => (vec![0x00], StatusWord::OK),
             ins::PUT_KEY => {
                 let mut answer = vec![0; 256];

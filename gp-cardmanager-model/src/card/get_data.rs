@@ -218,7 +218,8 @@ fn key_entry(keys: &[KeySlot], first: &KeySlot) -> Option<KeyEntry> {
     }
     // The extended form where a usage or access was given that the key's identifier does not stand for, or the length needs it.
     let attributes = default_attributes(first.kind, first.version, first.id);
-    let extended = (first.usage, first.access) != attributes || components.iter().any(|component| component.length > 255);
+    let extended =
+        (first.usage, first.access) != attributes || components.iter().any(|component| component.length > 255);
     Some(KeyEntry {
         key_identifier: first.id,
         key_version: first.version,

@@ -19,8 +19,8 @@ use crate::card::{Answer, Card};
 use crate::entry::ImplicitSelection;
 use crate::error::{self, ErrorKind};
 use crate::install::{
-    ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, ImplicitSlots, Install, Parameters,
-    Restriction, SecurityDomainParameters,
+    ForExtradition, ForInstall, ForLoad, ForMakeSelectable, ForRegistryUpdate, Function, ImplicitSlots, Install,
+    Parameters, Restriction, SecurityDomainParameters,
 };
 use crate::lifecycle::Kind;
 use crate::privileges::Privileges;
@@ -560,7 +560,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != entry.is_domain() {
                 return Err(StatusWord::WRONG_DATA);
             }
-            self.check_unique(privileges.without(entry.privileges), Some(index))?;
+            let gained = privileges.without(entry.privileges);
+            self.check_unique(gained, Some(index))?;
+            if gained.contains(Privileges::FINAL_APPLICATION) && entry.is_locked() {
+                // Its holder is never LOCKED (GPCS 5.3.1.4, 6.6.2).
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
             updated.privileges = privileges;
         }
         if let Some(implicit) = parameters.implicit_selection {

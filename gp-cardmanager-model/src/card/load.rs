@@ -3,6 +3,9 @@
 //! While it comes, its entry and those of its modules wait in the registry as pending: nobody sees them, nothing of them
 //! is written. The last block verifies and commits, or in the combined process leaves that to INSTALL.
 
+#[cfg(test)]
+mod tests;
+
 use gp_apdu::{LogicalChannel, StatusWord};
 use gp_scp03::Key;
 use subtle::ConstantTimeEq;

@@ -76,7 +76,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// One that was locked while it was selected and is named again is found by nobody: its session ends, and what is
     /// implicitly selectable takes its place.
     fn leave_locked(&mut self, channel: LogicalChannel, wanted: &[u8]) -> bool {
-        let locked = |entry: &RegistryEntry| entry.is_locked() && !wanted.is_empty() && entry.aid.matches_prefix(wanted);
+        let locked =
+            |entry: &RegistryEntry| entry.is_locked() && !wanted.is_empty() && entry.aid.matches_prefix(wanted);
         let Some((index, entry)) = self.selected(channel).filter(|(_, entry)| locked(entry)) else { return false };
         self.abort_load(channel);
         let implicit = self.implicit_on(channel);
@@ -92,10 +93,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// What is implicitly selectable on a channel: who named it in `CF`, else who named the basic one, else the holder of
     /// Card Reset without `CF`, else the ISD. The holder of Final Application takes the place of one that is LOCKED, and
-    /// of all on a locked or terminated card (GPCS 6.4.1.1, 6.4.2.2). The card has one interface, that of contacts.
+    /// of all on a locked or terminated card (GPCS 6.4.1.1, 6.4.2.2). Nobody, where that one is not selectable itself.
+    /// The card has one interface, that of contacts.
     pub(super) fn implicit_on(&self, channel: LogicalChannel) -> Option<Index> {
         let registry = &*self.memory.registry;
-        let last = registry.holder(Privileges::FINAL_APPLICATION);
+        let usable = |index: &Index| {
+            let entry = registry.entry(*index);
+            *index == Index::ISD || entry.is_some_and(|entry| entry.state != INSTALLED && !entry.is_locked())
+        };
+        let last = registry.holder(Privileges::FINAL_APPLICATION).filter(usable);
         if matches!(self.life_cycle(), CardLifeCycle::CardLocked | CardLifeCycle::Terminated) {
             return last;
         }
@@ -113,9 +119,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             })
         };
         let implicit = holder(channel).or_else(|| holder(LogicalChannel::BASIC)).or_else(of_reset);
-        let implicit = implicit.unwrap_or(Index::ISD);
-        let usable = |entry: &RegistryEntry| implicit == Index::ISD || (entry.state != INSTALLED && !entry.is_locked());
-        if registry.entry(implicit).is_some_and(usable) { Some(implicit) } else { last }
+        Some(implicit.unwrap_or(Index::ISD)).filter(usable).or(last)
     }
 
     /// The first entry from `from` on that may be selected by this name: neither INSTALLED nor LOCKED, no load file, no module.

@@ -7,6 +7,9 @@
 //! A command checks, then logs its changes as one group, then the group is read back and applied by [`apply`], the same
 //! function that builds the card from its storage after a power cut. So what runs is what was written.
 
+#[cfg(test)]
+mod tests;
+
 use gp_scp03::SequenceCounter;
 
 use crate::aid::Aid;
@@ -30,8 +33,6 @@ pub(crate) enum Change<'c> {
     Privileges(Index, Privileges),
     /// Another associated security domain.
     Domain(Index, Index),
-    /// Other implicit selection parameters.
-    Implicit(Index, [ImplicitSelection; 4]),
     /// Other restrictions.
     Restrict(Index, u8),
     /// The next confirmation counter.
@@ -100,6 +101,8 @@ impl Change<'_> {
                 // A length octet goes before each record.
                 u32::try_from(length).map_or(u32::MAX, |length| length.saturating_add(1))
             }
+            // From the shortest AID to the longest.
+            Self::Rename(..) => 11,
             _ => 0,
         }
     }
@@ -135,14 +138,11 @@ impl Change<'_> {
             Self::State(index, state) => record.put(&[0x03]).index(index).put(&[state]),
             Self::Privileges(index, privileges) => record.put(&[0x04]).index(index).put(&privileges.octets()),
             Self::Domain(index, domain) => record.put(&[0x05]).index(index).index(domain),
-            Self::Implicit(index, implicit) => {
-                record.put(&[0x06]).index(index).put(&implicit.map(|implicit| implicit.0))
-            }
-            Self::Restrict(index, restrict) => record.put(&[0x07]).index(index).put(&[restrict]),
-            Self::Confirmation(index, counter) => record.put(&[0x08]).index(index).put(&counter.to_be_bytes()),
-            Self::Rename(index, aid) => record.put(&[0x09]).index(index).aid(aid),
+            Self::Restrict(index, restrict) => record.put(&[0x06]).index(index).put(&[restrict]),
+            Self::Confirmation(index, counter) => record.put(&[0x07]).index(index).put(&counter.to_be_bytes()),
+            Self::Rename(index, aid) => record.put(&[0x08]).index(index).aid(aid),
             Self::Key(slot, key) => record
-                .put(&[0x0A])
+                .put(&[0x09])
                 .slot(slot)
                 .optional(key.owner)
                 .put(&[key.version, key.id, key.component, key.part, key.kind])
@@ -152,17 +152,17 @@ impl Change<'_> {
                 .put(&key.sequence.octets())
                 .put(&[key.failures])
                 .put(key.value()),
-            Self::RemoveKey(slot) => record.put(&[0x0B]).slot(slot),
-            Self::Sequence(slot, counter) => record.put(&[0x0C]).slot(slot).put(&counter.octets()),
-            Self::Failures(slot, failures) => record.put(&[0x0D]).slot(slot).put(&[failures]),
+            Self::RemoveKey(slot) => record.put(&[0x0A]).slot(slot),
+            Self::Sequence(slot, counter) => record.put(&[0x0B]).slot(slot).put(&counter.octets()),
+            Self::Failures(slot, failures) => record.put(&[0x0C]).slot(slot).put(&[failures]),
             Self::Object(slot, object) => record
-                .put(&[0x0E])
+                .put(&[0x0D])
                 .slot(slot)
                 .optional(object.owner)
                 .put(&object.tag.to_be_bytes())
                 .put(&[object.part])
                 .put(object.value()),
-            Self::RemoveObject(slot) => record.put(&[0x0F]).slot(slot),
+            Self::RemoveObject(slot) => record.put(&[0x0E]).slot(slot),
         };
         record.length
     }
@@ -257,7 +257,7 @@ pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unread
     let mut fields = Fields(record);
     let kind = fields.octet()?;
     match kind {
-        0x01..=0x09 => {
+        0x01..=0x08 => {
             let index = fields.index()?;
             let entry = memory.registry.get_mut(index.slot()).ok_or(Unreadable)?;
             match kind {
@@ -271,17 +271,16 @@ pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unread
                 0x03 => entry.state = fields.octet()?,
                 0x04 => entry.privileges = fields.privileges()?,
                 0x05 => entry.domain = fields.index()?,
-                0x06 => entry.implicit = fields.array()?.map(ImplicitSelection),
-                0x07 => entry.restrict = fields.octet()?,
-                0x08 => entry.confirmation = fields.number()?,
+                0x06 => entry.restrict = fields.octet()?,
+                0x07 => entry.confirmation = fields.number()?,
                 _ => entry.aid = fields.aid()?,
             }
         }
-        0x0A..=0x0D => {
+        0x09..=0x0C => {
             let slot = fields.slot()?;
             let slot = memory.keys.get_mut(slot).ok_or(Unreadable)?;
             match kind {
-                0x0A => {
+                0x09 => {
                     slot.wipe();
                     slot.owner = fields.optional()?;
                     let [version, id, component, part, of_kind] = fields.array()?;
@@ -296,16 +295,16 @@ pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unread
                     let octets = fields.octets(length)?;
                     slot.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
                 }
-                0x0B => slot.wipe(),
-                0x0C => slot.sequence = SequenceCounter::new(fields.array()?),
+                0x0A => slot.wipe(),
+                0x0B => slot.sequence = SequenceCounter::new(fields.array()?),
                 _ => slot.failures = fields.octet()?,
             }
         }
-        0x0E | 0x0F => {
+        0x0D | 0x0E => {
             let slot = fields.slot()?;
             let slot = memory.objects.get_mut(slot).ok_or(Unreadable)?;
             *slot = ObjectSlot::FREE;
-            if kind == 0x0E {
+            if kind == 0x0D {
                 slot.owner = fields.optional()?;
                 slot.tag = fields.number()?;
                 slot.part = fields.octet()?;

@@ -96,7 +96,6 @@ impl Task for Install<'_> {
 
 /// A content management operation that the card carried out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
 pub struct Performed<'r> {
     /// The data of the answer: `00`, or a confirmation.
     pub data: &'r [u8],

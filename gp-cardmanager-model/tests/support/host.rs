@@ -37,20 +37,20 @@ pub(crate) fn scale(cases: u32) -> u32 {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Cut;
 
-impl std::fmt::Display for Cut {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl core::fmt::Display for Cut {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("the cable was cut")
     }
 }
 
-impl std::error::Error for Cut {}
+impl core::error::Error for Cut {}
 
 /// The recorded clients put an Le where the specification has none, or leave it out; all else is alike.
 pub(crate) fn assert_same(command: &[u8], recorded: &[u8]) {
     match command.len().cmp(&recorded.len()) {
-        std::cmp::Ordering::Equal => assert_eq!(command, recorded),
-        std::cmp::Ordering::Less => assert_eq!([command, &[0]].concat(), recorded),
-        std::cmp::Ordering::Greater => assert_eq!(command, [recorded, &[0]].concat()),
+        core::cmp::Ordering::Equal => assert_eq!(command, recorded),
+        core::cmp::Ordering::Less => assert_eq!([command, &[0]].concat(), recorded),
+        core::cmp::Ordering::Greater => assert_eq!(command, [recorded, &[0]].concat()),
     }
 }
 
@@ -236,21 +236,21 @@ struct Yield(bool);
 impl Future for Yield {
     type Output = ();
 
-    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+    fn poll(mut self: core::pin::Pin<&mut Self>, context: &mut core::task::Context<'_>) -> core::task::Poll<()> {
         if core::mem::replace(&mut self.0, true) {
-            return std::task::Poll::Ready(());
+            return core::task::Poll::Ready(());
         }
         context.waker().wake_by_ref();
-        std::task::Poll::Pending
+        core::task::Poll::Pending
     }
 }
 
 /// Polls a future to its end.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut future = core::pin::pin!(future);
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
     loop {
-        if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
+        if let core::task::Poll::Ready(output) = future.as_mut().poll(&mut context) {
             return output;
         }
     }
@@ -258,8 +258,8 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 
 /// Polls a future so many times, then drops it; `true` when it was over before.
 pub(crate) fn poll_and_drop<T>(future: impl Future<Output = T>, polls: usize) -> bool {
-    let mut future = std::pin::pin!(future);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut future = core::pin::pin!(future);
+    let mut context = core::task::Context::from_waker(core::task::Waker::noop());
     (0..polls).any(|_| future.as_mut().poll(&mut context).is_ready())
 }
 

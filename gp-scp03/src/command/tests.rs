@@ -1,4 +1,4 @@
-use gp_apdu::{Class, Form, Le};
+use gp_apdu::{Form, Le};
 use std::vec::Vec;
 
 use super::*;
@@ -47,9 +47,9 @@ fn a_refusal_changes_nothing_before_the_mac_holds() {
 /// Amendment D 6.2.6, 6.2.7: the counter is at the end of the block, the mark of a response at its start.
 #[test]
 fn counter_blocks() {
-    let block = Session::counter_block(0x0102_0304, false);
+    let block = Number { counter: 0x0102_0304, response: false }.block();
     assert_eq!(block, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4]);
-    let block = Session::counter_block(1, true);
+    let block = Number { counter: 1, response: true }.block();
     assert_eq!(block, [0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 }
 

@@ -14,72 +14,80 @@
 //! values stay in registers: a block that is written in halves and read as a whole stalls.
 
 use aes::cipher::consts::U16;
-use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
+use aes::cipher::{
+    BlockCipherDecBackend, BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure,
+    BlockCipherEncrypt, BlockSizeUser,
+};
 
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::Subkeys;
-use crate::kernel::{Head, Suffix};
+use crate::kernel::{Head, Number, Suffix};
 
-/// A block as two little-endian words: what the compiler keeps in one vector register, where it splits sixteen octets
-/// or one `u128` over general ones.
-type Words = [u64; 2];
+/// A block as two little-endian words: the compiler keeps it in one vector register, where it takes sixteen octets
+/// apart and moves a `u128` to general registers and back, for eight cycles a block.
+pub(super) type Words = [u64; 2];
 
 #[inline(always)]
-fn words(block: Block) -> Words {
+pub(super) fn words(block: Block) -> Words {
     let value = u128::from_le_bytes(block);
-    let [low, high] = [value, value.wrapping_shr(64)].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0));
-    [low, high]
+    [value, value.wrapping_shr(64)].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0))
 }
 
 #[inline(always)]
-fn octets([low, high]: Words) -> Block {
+pub(super) fn octets([low, high]: Words) -> Block {
     (u128::from(low) | u128::from(high).wrapping_shl(64)).to_le_bytes()
 }
 
 #[inline(always)]
-fn xor(a: Words, b: Words) -> Words {
-    words((u128::from_le_bytes(octets(a)) ^ u128::from_le_bytes(octets(b))).to_le_bytes())
+pub(super) fn xor([a, b]: Words, [c, d]: Words) -> Words {
+    [a ^ c, b ^ d]
 }
 
-/// What is left of the MAC's input between two blocks: the octets of the last block that did not fit.
-#[derive(Clone, Copy)]
-struct Shifter {
-    carry: u64,
-    bits: u32,
+/// The last `N` octets of `before`, then the first of `after`. `N` is known where it runs: a shift by a number of the
+/// program costs no more than that.
+#[inline(always)]
+pub(super) fn join<const N: usize>(before: Words, after: Words) -> Words {
+    let (before, after) = (octets(before), octets(after));
+    words(core::array::from_fn(|i| {
+        let (from, at) =
+            if i < N { (&before, i.wrapping_add(16).wrapping_sub(N)) } else { (&after, i.wrapping_sub(N)) };
+        from.get(at).copied().unwrap_or(0)
+    }))
 }
 
-impl Shifter {
-    #[inline(always)]
-    fn new(head: Head) -> Self {
-        Self { carry: head.value, bits: head.bits & 63 }
-    }
+/// The header as the end of a block before the first one.
+#[inline(always)]
+pub(super) fn front(head: Head) -> Words {
+    words(u128::from(head.value).wrapping_shl(128_u32.wrapping_sub(head.bits) & 127).to_le_bytes())
+}
 
-    /// The next MAC block from the next 16 octets of the body.
-    #[inline(always)]
-    fn push(&mut self, [low, high]: Words) -> Words {
-        // Two shifts, since one by 64 would be none.
-        let over = |word: u64| word.wrapping_shr(1).wrapping_shr(63_u32.wrapping_sub(self.bits));
-        let shifted = [low.wrapping_shl(self.bits) | self.carry, high.wrapping_shl(self.bits) | over(low)];
-        self.carry = over(high);
-        shifted
-    }
-
-    /// The last MAC block: what is left, the suffix, and the padding of CMAC. It is never full: head and suffix
-    /// together are 2 to 7 octets.
-    #[inline(always)]
-    fn finish(self, suffix: Suffix) -> Words {
-        let behind = match suffix {
-            None => 0x80,
-            Some([a, b]) => u32::from_le_bytes([a, b, 0x80, 0]),
-        };
-        let last = u128::from(self.carry) | u128::from(behind).wrapping_shl(self.bits);
-        words(last.to_le_bytes())
+/// The suffix and the padding of CMAC.
+#[inline(always)]
+pub(super) fn back(suffix: Suffix) -> Words {
+    match suffix {
+        None => [0x80, 0],
+        Some([a, b]) => [u64::from(u32::from_le_bytes([a, b, 0x80, 0])), 0],
     }
 }
 
-/// A message to be encrypted and authenticated.
+#[inline(always)]
+fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: Words) -> Words {
+    let mut block = octets(block).into();
+    backend.encrypt_block_inplace(&mut block);
+    words(block.into())
+}
+
+#[inline(always)]
+fn decrypt<B: BlockCipherDecBackend<BlockSize = U16>>(backend: &B, block: Words) -> Words {
+    let mut block = octets(block).into();
+    backend.decrypt_block_inplace(&mut block);
+    words(block.into())
+}
+
+/// A message to be encrypted and authenticated. Head and suffix together are 2 to 7 octets, so that the last MAC block
+/// is never full.
 pub(super) struct Sealing<'a> {
-    pub(super) counter_block: &'a Block,
+    pub(super) number: Number,
     pub(super) chaining: &'a Block,
     pub(super) head: Head,
     /// Whole blocks, padded.
@@ -100,103 +108,116 @@ pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: Sealing<'_>) -> bool 
     true
 }
 
-struct Outer<'m, 'a, M> {
+struct Outer<'m, M, T> {
     mac: &'m M,
-    message: Sealing<'a>,
+    message: T,
 }
 
-impl<M> BlockSizeUser for Outer<'_, '_, M> {
+impl<M, T> BlockSizeUser for Outer<'_, M, T> {
     type BlockSize = U16;
 }
 
-impl<M: BlockCipherEncrypt<BlockSize = U16>> BlockCipherEncClosure for Outer<'_, '_, M> {
+impl<M: BlockCipherEncrypt<BlockSize = U16>> BlockCipherEncClosure for Outer<'_, M, Sealing<'_>> {
     #[inline(always)]
     fn call<E: BlockCipherEncBackend<BlockSize = U16>>(self, enc: &E) {
         self.mac.encrypt_with_backend(Inner { enc, message: self.message });
     }
 }
 
-struct Inner<'e, 'a, E> {
+struct Inner<'e, E, T> {
     enc: &'e E,
-    message: Sealing<'a>,
+    message: T,
 }
 
-impl<E> BlockSizeUser for Inner<'_, '_, E> {
+impl<E, T> BlockSizeUser for Inner<'_, E, T> {
     type BlockSize = U16;
 }
 
-impl<E: BlockCipherEncBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<'_, '_, E> {
+impl<E: BlockCipherEncBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<'_, E, Sealing<'_>> {
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
-        let Self { enc, message } = self;
-        match message.head.bits {
-            0 => both::<0, E, M>(enc, mac, message),
-            40 => both::<5, E, M>(enc, mac, message),
-            _ => both::<7, E, M>(enc, mac, message),
+        match self.message.head.bits {
+            0 => self.message.seal::<0, E, M>(self.enc, mac),
+            40 => self.message.seal::<5, E, M>(self.enc, mac),
+            _ => self.message.seal::<7, E, M>(self.enc, mac),
         }
     }
 }
 
-#[inline(always)]
-fn join<const N: usize>(before: Words, after: Words) -> Words {
-    let (before, after) = (octets(before), octets(after));
-    words(core::array::from_fn(|i| {
-        let (from, at) = if i < N { (&before, i.wrapping_add(16).wrapping_sub(N)) } else { (&after, i.wrapping_sub(N)) };
-        from.get(at).copied().unwrap_or(0)
-    }))
-}
-
-#[inline(always)]
-fn both<const N: usize, E, M>(enc: &E, mac: &M, message: Sealing<'_>)
-where
-    E: BlockCipherEncBackend<BlockSize = U16>,
-    M: BlockCipherEncBackend<BlockSize = U16>,
-{
-        let mut previous = encrypt(enc, words(*message.counter_block));
-        let mut state = encrypt(mac, words(*message.chaining));
-        let mut before = words(u128::from(message.head.value).wrapping_shl(128 - 8 * N as u32).to_le_bytes());
-        if let Some((mut slot, blocks)) = message.body.split_first_mut() {
-            let mut plain = words(*slot);
-            let mut pending: Option<()> = None;
-            let _ = pending.take();
-            previous = encrypt(enc, xor(plain, previous));
-            *slot = octets(previous);
-            let mut blocks = blocks.iter_mut();
-            if let Some(second) = blocks.next() {
-                slot = second;
-                plain = words(*slot);
-                for block in blocks {
-                    let upcoming = words(*block);
-                    let next = encrypt(enc, xor(plain, previous));
-                    state = encrypt(mac, xor(state, join::<N>(before, previous)));
-                    *slot = octets(next);
-                    slot = block;
-                    plain = upcoming;
-                    before = previous;
-                    previous = next;
-                }
-                let next = encrypt(enc, xor(plain, previous));
+impl Sealing<'_> {
+    #[inline(always)]
+    fn seal<const N: usize, E, M>(self, enc: &E, mac: &M)
+    where
+        E: BlockCipherEncBackend<BlockSize = U16>,
+        M: BlockCipherEncBackend<BlockSize = U16>,
+    {
+        let mut previous = encrypt(enc, words(self.number.block()));
+        let mut state = encrypt(mac, words(*self.chaining));
+        let mut before = front(self.head);
+        let mut blocks = self.body.iter_mut();
+        if let Some(first) = blocks.next() {
+            previous = encrypt(enc, xor(words(*first), previous));
+            *first = octets(previous);
+            for block in blocks {
+                // Independent of each other: the MAC is a block behind.
+                let next = encrypt(enc, xor(words(*block), previous));
                 state = encrypt(mac, xor(state, join::<N>(before, previous)));
-                *slot = octets(next);
+                *block = octets(next);
                 before = previous;
                 previous = next;
             }
             state = encrypt(mac, xor(state, join::<N>(before, previous)));
             before = previous;
         }
-        let behind = match message.suffix {
-            None => 0x80,
-            Some([a, b]) => u32::from_le_bytes([a, b, 0x80, 0]),
-        };
-        let last = xor(join::<N>(before, [u64::from(behind), 0]), words(*message.subkeys.padded()));
-        *message.mac = octets(encrypt(mac, xor(state, last)));
+        let last = xor(join::<N>(before, back(self.suffix)), words(*self.subkeys.padded()));
+        *self.mac = octets(encrypt(mac, xor(state, last)));
+    }
 }
 
-#[inline(always)]
-fn encrypt<B: BlockCipherEncBackend<BlockSize = U16>>(backend: &B, block: Words) -> Words {
-    let mut block = octets(block).into();
-    backend.encrypt_block_inplace(&mut block);
-    words(block.into())
+/// A response to be authenticated and decrypted at once.
+pub(super) struct Opening<'a> {
+    pub(super) chaining: &'a Block,
+    pub(super) icv: Block,
+    pub(super) body: &'a mut [Block],
+    pub(super) suffix: [u8; 2],
+    pub(super) subkeys: &'a Subkeys,
+    pub(super) mac: &'a mut Block,
+}
+
+/// Authenticates and decrypts in one region: the MAC waits for itself, the decryption fills the gaps. `false`: the keys
+/// are of different lengths, nothing was done.
+pub(super) fn open(enc: &Cipher, mac: &Encryptor, message: Opening<'_>) -> bool {
+    match (enc, mac) {
+        (Cipher::Aes128(enc), Encryptor::Aes128(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        (Cipher::Aes192(enc), Encryptor::Aes192(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        (Cipher::Aes256(enc), Encryptor::Aes256(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        _ => return false,
+    }
+    true
+}
+
+impl<M: BlockCipherEncrypt<BlockSize = U16>> BlockCipherDecClosure for Outer<'_, M, Opening<'_>> {
+    #[inline(always)]
+    fn call<D: BlockCipherDecBackend<BlockSize = U16>>(self, dec: &D) {
+        self.mac.encrypt_with_backend(Inner { enc: dec, message: self.message });
+    }
+}
+
+impl<D: BlockCipherDecBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<'_, D, Opening<'_>> {
+    #[inline(always)]
+    fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
+        let Self { enc: dec, message } = self;
+        let mut state = encrypt(mac, words(*message.chaining));
+        let mut previous = words(message.icv);
+        for block in message.body {
+            let ciphertext = words(*block);
+            state = encrypt(mac, xor(state, ciphertext));
+            *block = octets(xor(decrypt(dec, ciphertext), previous));
+            previous = ciphertext;
+        }
+        let last = xor(back(Some(message.suffix)), words(*message.subkeys.padded()));
+        *message.mac = octets(encrypt(mac, xor(state, last)));
+    }
 }
 
 /// A message to be authenticated as it is.
@@ -225,19 +246,36 @@ impl BlockSizeUser for Tagging<'_> {
 impl BlockCipherEncClosure for Tagging<'_> {
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
+        match self.head.bits {
+            0 => self.tag::<0, M>(mac),
+            40 => self.tag::<5, M>(mac),
+            _ => self.tag::<7, M>(mac),
+        }
+    }
+}
+
+impl Tagging<'_> {
+    #[inline(always)]
+    fn tag<const N: usize, M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
         let mut state = encrypt(mac, words(*self.chaining));
-        let mut shifter = Shifter::new(self.head);
+        let mut before = front(self.head);
         let (blocks, rest) = self.body.as_chunks::<16>();
         for block in blocks {
-            state = encrypt(mac, xor(state, shifter.push(words(*block))));
+            let block = words(*block);
+            state = encrypt(mac, xor(state, join::<N>(before, block)));
+            before = block;
+        }
+        if rest.is_empty() {
+            let last = xor(join::<N>(before, back(self.suffix)), words(*self.subkeys.padded()));
+            *self.mac = octets(encrypt(mac, xor(state, last)));
+            return;
         }
         // What is left, the rest of the body and the suffix: at most 7 + 15 + 2 octets, so one or two blocks.
         let mut tail = [[0; 16]; 2];
-        let left = shifter.carry.to_le_bytes();
-        let head_octets = usize::try_from(shifter.bits / 8).unwrap_or(0);
-        let pieces = left.iter().take(head_octets).chain(rest).chain(self.suffix.as_slice().as_flattened());
+        let left = octets(before);
+        let pieces = left.iter().skip(16_usize.saturating_sub(N)).chain(rest);
         let mut length = 0_usize;
-        for (to, from) in tail.as_flattened_mut().iter_mut().zip(pieces) {
+        for (to, from) in tail.as_flattened_mut().iter_mut().zip(pieces.chain(self.suffix.as_slice().as_flattened())) {
             *to = *from;
             length = length.saturating_add(1);
         }

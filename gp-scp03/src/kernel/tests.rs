@@ -49,12 +49,13 @@ fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
             let blocks = (0..20).chain([63, 64, 65, 255, 256]);
             for count in blocks {
                 let plain = &octets[..16 * count];
-                let counter_block = [0x5A; 16];
+                let number = Number { counter: 0x5A5B_5C5D, response: count % 2 == 1 };
                 let mut body = plain.to_vec();
-                let tag = seal(Some((&cipher_key, counter_block)), &mac_key, &chaining, kernel_head(head), &mut body, suffix);
-                let expected = reference(&enc, &mac, counter_block, [&chaining, head, plain, suffix.as_slice().as_flattened()]);
+                let tag = seal(Some((&cipher_key, number)), &mac_key, &chaining, kernel_head(head), &mut body, suffix);
+                let expected =
+                    reference(&enc, &mac, number.block(), [&chaining, head, plain, suffix.as_slice().as_flattened()]);
                 assert_eq!((body.clone(), tag), expected, "AES-{} {count} blocks, head {}", 8 * length, head.len());
-                open(&cipher_key, counter_block, &mut body);
+                open(&cipher_key, number, &mut body);
                 assert_eq!(body, plain);
             }
         }

@@ -7,7 +7,7 @@
 
 use core::convert::Infallible;
 
-use bare_metal::board;
+use bare_metal::board::{self, Once};
 use bare_metal::card::{CardMemory, Echo, Seeded};
 use bare_metal::flash::{Flash, FlashError};
 use bare_metal::vectors::{self, Published};
@@ -67,6 +67,10 @@ fn ensure(holds: bool, what: &'static str) -> Result<(), Wrong> {
     if holds { Ok(()) } else { Err(Wrong::Octets(what)) }
 }
 
+/// The card's medium and memory. Everything else is on the stack.
+static FLASH: Once<Flash> = Once::new(Flash::new());
+static MEMORY: Once<CardMemory> = Once::new(CardMemory::new());
+
 entry!(main);
 
 fn main() {
@@ -91,7 +95,7 @@ fn main() {
     ] {
         judge(published.name, replay(published));
     }
-    // The whole card lies in one frame, and it is a big one: this is the deepest the program goes.
+    let (Some(flash), Some(memory)) = (FLASH.lend(), MEMORY.lend()) else { board::exit(false) };
     for key_length in [16, #[cfg(feature = "aes-256")] 32] {
         for i in [0x70, 0x71] {
             let name = match (key_length, i) {
@@ -100,10 +104,10 @@ fn main() {
                 (_, 0x70) => "host and card, AES-256, S8",
                 _ => "host and card, AES-256, S16",
             };
-            judge(name, both_ends(key_length, i));
+            judge(name, both_ends(flash, memory, key_length, i));
         }
     }
-    judge("power cut at every write of a deletion", power_cuts());
+    judge("power cut at every write of a deletion", power_cuts(flash, memory));
     say!("{} {passed} passed", if well { "well:" } else { "NOT WELL:" });
     if !well {
         board::exit(false);
@@ -143,13 +147,13 @@ type Wired<'c, 'm> = Wire<'c, 'm, &'m mut Flash, Seeded, Echo>;
 
 /// A card fresh from the factory and a host: session, loading, installing, use, listing, and again without blocking.
 #[inline(never)]
-fn both_ends(key_length: usize, i: u8) -> Result<(), Wrong> {
+fn both_ends(flash: &mut Flash, memory: &mut CardMemory, key_length: usize, i: u8) -> Result<(), Wrong> {
     let keys = StaticKeys::same(&vectors::ENC[..key_length])?;
     let factory = [FactoryKeys { version: 0x30, keys: FactoryKeySet::Complete(&keys), sequence: [0; 3] }];
     let profile = Profile { implementation: Implementation::new(i), ..Profile::new(&factory) };
-    let (mut flash, mut memory) = (Flash::new(), CardMemory::new());
+    flash.wipe();
     let platform = Seeded::new(i).ok_or(Wrong::Octets("the generator"))?;
-    let mut card = Card::open(memory.lend(), &mut flash, platform, Echo::default(), &profile)?;
+    let mut card = Card::open(memory.lend(), flash, platform, Echo::default(), &profile)?;
     let (mut command, mut response, mut between) = ([0; 261], [0; 258], [0; MIN_BUFFER]);
     let mut host = Host::new(&mut command, &mut response, ());
     let mut wire = Wire { card: &mut card, buffer: &mut between };
@@ -234,19 +238,18 @@ fn list(host: &mut Host<'_>, wire: &mut Wired<'_, '_>) -> Result<usize, Wrong> {
 /// Deletes the application on a card whose power fails after `n` writes, for every `n` until it no longer matters. What the
 /// next start finds is the card before or after, and nothing else.
 #[inline(never)]
-fn power_cuts() -> Result<(), Wrong> {
+fn power_cuts(flash: &mut Flash, memory: &mut CardMemory) -> Result<(), Wrong> {
     let keys = StaticKeys::same(&vectors::ENC[..16])?;
     let factory = [FactoryKeys { version: 0x30, keys: FactoryKeySet::Complete(&keys), sequence: [0; 3] }];
     let profile = Profile::new(&factory);
-    let mut memory = CardMemory::new();
     let mut cuts = 0;
     loop {
-        let mut flash = Flash::new();
-        let (before, _) = power_up(&mut memory, &mut flash, &profile, &keys, Errand::Load)?;
+        flash.wipe();
+        let (before, _) = power_up(memory, flash, &profile, &keys, Errand::Load)?;
         ensure(before == 1, "the card before")?;
-        let (_, deleted) = power_up(&mut memory, &mut flash, &profile, &keys, Errand::Delete { writes: cuts })?;
+        let (_, deleted) = power_up(memory, flash, &profile, &keys, Errand::Delete { writes: cuts })?;
         let failed = flash.power_on();
-        let (after, _) = power_up(&mut memory, &mut flash, &profile, &keys, Errand::Look)?;
+        let (after, _) = power_up(memory, flash, &profile, &keys, Errand::Look)?;
         ensure(after <= 1, "the card after")?;
         ensure(!deleted || after == 0, "a deletion that the card confirmed is undone")?;
         if !failed {

@@ -1,0 +1,187 @@
+//! Several messages of independent sessions side by side: where one chain waits for itself, the others go on.
+//!
+//! ```text
+//!  session 0   E(p1 ^ icv) M(..)             E(p2 ^ c1) M(..)
+//!  session 1               E(p1 ^ icv) M(..)             E(p2 ^ c1) M(..)
+//!  ...                                 ...
+//! ```
+//!
+//! All of it is one region, entered through the first session's cipher for nothing but the processor's features: inside,
+//! each cipher's own single-block function is inlined and keeps no register of another's.
+
+use aes::cipher::consts::U16;
+use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
+
+use super::fused::{Sealing, Words, back, front, join, octets, words, xor};
+use crate::cipher::{Block, Cipher, Encryptor};
+use crate::cmac::Subkeys;
+
+/// One message and its two ciphers.
+pub(super) struct Job<'a> {
+    pub(super) enc: &'a Cipher,
+    pub(super) mac: &'a Encryptor,
+    pub(super) message: Sealing<'a>,
+}
+
+/// Encrypts and authenticates all messages in one region, when key lengths and header lengths are the same everywhere and
+/// every message is of at least one block. Otherwise the jobs come back, and nothing was done.
+pub(super) fn seal_each<'a, const N: usize>(jobs: [Option<Job<'a>>; N]) -> Result<(), [Option<Job<'a>>; N]> {
+    let Some(Some(first)) = jobs.first() else { return Err(jobs) };
+    let enc = first.enc;
+    let head = first.message.head.bits;
+    let alike = |job: &Job<'_>| {
+        let lengths = matches!(
+            (enc, job.enc, job.mac),
+            (Cipher::Aes128(_), Cipher::Aes128(_), Encryptor::Aes128(_))
+                | (Cipher::Aes192(_), Cipher::Aes192(_), Encryptor::Aes192(_))
+                | (Cipher::Aes256(_), Cipher::Aes256(_), Encryptor::Aes256(_))
+        );
+        lengths && job.message.head.bits == head && !job.message.body.is_empty()
+    };
+    if !jobs.iter().all(|job| job.as_ref().is_some_and(alike)) {
+        return Err(jobs);
+    }
+    macro_rules! run {
+        ($($size:ident),+) => {
+            match enc {
+                $(Cipher::$size(region) => {
+                    let lanes = jobs.map(|job| match job {
+                        Some(Job { enc: Cipher::$size(enc), mac: Encryptor::$size(mac), message }) => {
+                            Some(Lane::new(enc, mac, message))
+                        }
+                        _ => None,
+                    });
+                    region.encrypt_with_backend(Lanes { lanes, head });
+                })+
+            }
+        };
+    }
+    run!(Aes128, Aes192, Aes256);
+    Ok(())
+}
+
+struct Lane<'a, E, M> {
+    enc: &'a E,
+    mac: &'a M,
+    icv: Words,
+    chaining: Words,
+    before: Words,
+    behind: Words,
+    subkeys: &'a Subkeys,
+    body: core::slice::IterMut<'a, Block>,
+    out: &'a mut Block,
+    /// The last cipher block, and the MAC so far.
+    previous: Words,
+    state: Words,
+}
+
+impl<'a, E: BlockCipherEncrypt<BlockSize = U16>, M: BlockCipherEncrypt<BlockSize = U16>> Lane<'a, E, M> {
+    fn new(enc: &'a E, mac: &'a M, message: Sealing<'a>) -> Self {
+        Self {
+            enc,
+            mac,
+            icv: words(message.number.block()),
+            chaining: words(*message.chaining),
+            before: front(message.head),
+            behind: back(message.suffix),
+            subkeys: message.subkeys,
+            body: message.body.iter_mut(),
+            out: message.mac,
+            previous: [0; 2],
+            state: [0; 2],
+        }
+    }
+
+    #[inline(always)]
+    fn begin(&mut self) {
+        self.previous = encrypt(self.enc, self.icv);
+        self.state = encrypt(self.mac, self.chaining);
+    }
+
+    /// The first block, which has no MAC block before it.
+    #[inline(always)]
+    fn first(&mut self) {
+        if let Some(block) = self.body.next() {
+            self.previous = encrypt(self.enc, xor(words(*block), self.previous));
+            *block = octets(self.previous);
+        }
+    }
+
+    /// The next block and the MAC of the one before. `false` at the end.
+    #[inline(always)]
+    fn step<const H: usize>(&mut self) -> bool {
+        let Some(block) = self.body.next() else { return false };
+        let next = encrypt(self.enc, xor(words(*block), self.previous));
+        self.state = encrypt(self.mac, xor(self.state, join::<H>(self.before, self.previous)));
+        *block = octets(next);
+        self.before = self.previous;
+        self.previous = next;
+        true
+    }
+
+    #[inline(always)]
+    fn catch_up<const H: usize>(&mut self) {
+        self.state = encrypt(self.mac, xor(self.state, join::<H>(self.before, self.previous)));
+    }
+
+    #[inline(always)]
+    fn end<const H: usize>(&mut self) {
+        let last = xor(join::<H>(self.previous, self.behind), words(*self.subkeys.padded()));
+        *self.out = octets(encrypt(self.mac, xor(self.state, last)));
+    }
+}
+
+#[inline(always)]
+fn encrypt<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, block: Words) -> Words {
+    let mut block = octets(block).into();
+    cipher.encrypt_block(&mut block);
+    words(block.into())
+}
+
+struct Lanes<'a, E, M, const N: usize> {
+    lanes: [Option<Lane<'a, E, M>>; N],
+    head: u32,
+}
+
+impl<E, M, const N: usize> BlockSizeUser for Lanes<'_, E, M, N> {
+    type BlockSize = U16;
+}
+
+impl<E, M, const N: usize> BlockCipherEncClosure for Lanes<'_, E, M, N>
+where
+    E: BlockCipherEncrypt<BlockSize = U16>,
+    M: BlockCipherEncrypt<BlockSize = U16>,
+{
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(mut self, _: &B) {
+        match self.head {
+            0 => self.run::<0>(),
+            40 => self.run::<5>(),
+            _ => self.run::<7>(),
+        }
+    }
+}
+
+impl<E, M, const N: usize> Lanes<'_, E, M, N>
+where
+    E: BlockCipherEncrypt<BlockSize = U16>,
+    M: BlockCipherEncrypt<BlockSize = U16>,
+{
+    #[inline(always)]
+    fn run<const H: usize>(&mut self) {
+        self.lanes.iter_mut().flatten().for_each(Lane::begin);
+        self.lanes.iter_mut().flatten().for_each(Lane::first);
+        loop {
+            // Lanes that are at their end wait for the longest.
+            let mut moved = false;
+            for lane in self.lanes.iter_mut().flatten() {
+                moved |= lane.step::<H>();
+            }
+            if !moved {
+                break;
+            }
+        }
+        self.lanes.iter_mut().flatten().for_each(Lane::catch_up::<H>);
+        self.lanes.iter_mut().flatten().for_each(Lane::end::<H>);
+    }
+}
