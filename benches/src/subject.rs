@@ -200,7 +200,7 @@ pub fn side_by_side(devices: &mut [Device; 8]) {
     for at in 1..=COMMANDS {
         let mut commands = devices.each_mut().map(|device| command(&mut device.wire[at]));
         Script::wrap_each(scripts.each_mut(), commands.each_mut()).expect("room");
-        commands.map(|command| command.finish().expect("room").len());
+        let _ = commands.map(|command| command.finish().expect("room").len());
     }
 }
 
@@ -215,7 +215,7 @@ pub fn wrap_each(scripts: &mut [Script; 8], buffers: &mut [Vec<u8>; 8], data_len
         .each_mut()
         .map(|buffer| CommandBuf::assemble(buffer, HEADER, Form::Short, data_len, None).expect("room"));
     Script::wrap_each(scripts.each_mut(), commands.each_mut()).expect("room");
-    commands.map(|command| command.finish().expect("room").len());
+    let _ = commands.map(|command| command.finish().expect("room").len());
 }
 
 /// The same one after the other.

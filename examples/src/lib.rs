@@ -3,6 +3,8 @@
 pub mod applets;
 pub mod embedded_card;
 pub mod file_storage;
+pub mod fleet;
+pub mod fleet_input;
 mod hex;
 pub mod manage;
 pub mod replay;

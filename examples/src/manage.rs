@@ -26,7 +26,7 @@ mod tour;
 
 use std::io::{self, Write};
 
-use gp_apdu::Transport;
+use gp_apdu::{LogicalChannel, Transport};
 use gp_scp03::{Mode, StaticKeys};
 use serde_json::json;
 
@@ -130,6 +130,12 @@ fn with_link<'l>(
         action => operations::operate(&mut session, action),
     };
     session.host.observer_mut().flush();
+    if matches!(result, Err(Outcome::Session(..) | Outcome::Operation(_)))
+        && session.host.channel() != LogicalChannel::BASIC
+    {
+        // The card is still there, and so is the channel. What went wrong before is what counts.
+        session.close_channel().ok();
+    }
     let console = session.console();
     match &result {
         Ok(()) => console.json(&json!({"event": "end", "exit_code": 0})),

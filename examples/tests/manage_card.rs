@@ -196,6 +196,16 @@ fn other_implementations_of_the_card() {
     succeed(&["--i", "30", "--level", "13"]);
 }
 
+/// A security domain without keys of its own serves with those of the domain above, and lists what belongs to itself.
+#[test]
+fn another_security_domain() {
+    let report = events(&succeed(&["list", "--domain", "F047502D444F4D41494E", "--json"]));
+    let registry = find(&report, "registry").unwrap();
+    let entries = registry["entries"].as_array().unwrap();
+    assert!(entries.iter().all(|entry| entry["aid"] == "F047502D444F4D41494E"), "{entries:?}");
+    assert!(registry["notes"][0].as_str().unwrap().contains("issuer security domain"), "{registry}");
+}
+
 #[test]
 fn colours_are_a_choice() {
     assert!(succeed(&["list", "--color", "always"]).contains("\x1b["));
@@ -282,9 +292,20 @@ fn a_card_with_other_keys_is_never_tried_again() {
     assert_eq!(error["exit_code"], 3);
     assert!(error["advice"].as_str().unwrap().contains("counted no failure"));
 
+    // A logical channel is closed whatever happens.
+    let failed = manage(&["list", "-v", "--json", "--channel", "5", "--key", "00112233445566778899AABBCCDDEEFF"]);
+    assert_eq!(failed.status.code(), Some(3));
+    assert!(text(&failed).contains("MANAGE CHANNEL: close 5"));
+
+    fail(&["list", "--domain", "F0123456789A"], 1);
+
     // Key-ENC and Key-MAC in each other's place: the recorded answer tells.
     let swapped = [
-        "--enc", "505152535455565758595A5B5C5D5E5F", "--mac", "101112131415161718191A1B1C1D1E1F", "--dek",
+        "--enc",
+        "505152535455565758595A5B5C5D5E5F",
+        "--mac",
+        "101112131415161718191A1B1C1D1E1F",
+        "--dek",
         "909192939495969798999A9B9C9D9E9F",
     ];
     assert!(fail(&swapped, 3).contains("exchanged"));
@@ -362,11 +383,33 @@ fn keys_are_put_and_rotated() {
     on(&["list", "--kvn", "32", "--key", &second]);
     fail(&["list", "--store", &store, "--kvn", "31", "--key", &first], 3);
     std::fs::remove_file(&record).unwrap();
-    on(&["rotate-keys", "--new-key", &third, "--new-version", "32", "--replace", "32", "--kvn", "32", "--key", &second]);
+    on(&[
+        "rotate-keys",
+        "--new-key",
+        &third,
+        "--new-version",
+        "32",
+        "--replace",
+        "32",
+        "--kvn",
+        "32",
+        "--key",
+        &second,
+    ]);
     on(&["list", "--kvn", "32", "--key", &third]);
     // The record of another rotation is never gone on with.
     on(&[
-        "rotate-keys", "--new-key", &first, "--new-version", "33", "--kvn", "32", "--key", &third, "--record", &record,
+        "rotate-keys",
+        "--new-key",
+        &first,
+        "--new-version",
+        "33",
+        "--kvn",
+        "32",
+        "--key",
+        &third,
+        "--record",
+        &record,
     ]);
     let other = ["rotate-keys", "--new-key", &second, "--new-version", "33", "--kvn", "32", "--key", &third];
     let problem = fail(&[&other[..], &["--record", &record, "--store", &store]].concat(), 2);
@@ -464,7 +507,8 @@ fn zip(packing: Packing) -> Vec<u8> {
 fn cap_files_are_loaded_at_every_level() {
     let folder = Folder::new("load");
     let joined: Vec<u8> = components(2000).into_iter().flat_map(|(_, octets)| octets).collect();
-    let files = [("stored.cap", zip(Packing::Stored)), ("deflated.cap", zip(Packing::Deflated)), ("joined.ijc", joined)];
+    let files =
+        [("stored.cap", zip(Packing::Stored)), ("deflated.cap", zip(Packing::Deflated)), ("joined.ijc", joined)];
     for (name, octets) in &files {
         std::fs::write(folder.file(name), octets).unwrap();
     }
@@ -481,7 +525,8 @@ fn cap_files_are_loaded_at_every_level() {
             assert_eq!(result["aid"], "F0475054455354");
             assert_eq!(result["version"], "2.3");
             assert_eq!(result["modules"][0], "F047505445535401");
-            let loads = exchanges(&loaded).filter(|event| event["command"].as_str().unwrap().starts_with("LOAD")).count();
+            let loads =
+                exchanges(&loaded).filter(|event| event["command"].as_str().unwrap().starts_with("LOAD")).count();
             blocks.entry((mode, *level)).or_insert(loads);
             assert_eq!(blocks[&(mode, *level)], loads);
             let installed = on(&["install", "F0475054455354", "F047505445535401", "--params", "AABB"]);
@@ -575,7 +620,15 @@ fn anything_can_be_taken_apart() {
         state
     };
     let starts: [&[u8]; 10] = [
-        &[], &[0x80, 0xE6], &[0x80, 0xE2], &[0x80, 0xD8], &[0x80, 0xF2], &[0x80, 0xE8], &[0x80, 0xE4], &[0x6F], &[0xE3],
+        &[],
+        &[0x80, 0xE6],
+        &[0x80, 0xE2],
+        &[0x80, 0xD8],
+        &[0x80, 0xF2],
+        &[0x80, 0xE8],
+        &[0x80, 0xE4],
+        &[0x6F],
+        &[0xE3],
         &[0x9F, 0x7F],
     ];
     for _ in 0..(20_000 * scale / 100).max(100) {
@@ -587,8 +640,8 @@ fn anything_can_be_taken_apart() {
             octets[4] = (octets.len() - 5) as u8;
         }
         let header: Vec<u8> = (0..4).map(|_| random() as u8).collect();
-        gp_examples::manage::decode::guess(&octets, None);
-        gp_examples::manage::decode::guess(&octets, Some(&header));
+        let _ = gp_examples::manage::decode::guess(&octets, None);
+        let _ = gp_examples::manage::decode::guess(&octets, Some(&header));
         let _ = gp_examples::manage::decode::command(&octets);
     }
 }

@@ -251,7 +251,9 @@ const EXCEPTIONS: &[Exception] = &[
     Exception {
         reason: "a security domain lists itself and what is below it (GPCS 11.4.2.1), the recorded card all there is",
         count: 9,
-        explains: |d| d.is(0xF2) && d.parameters() == "4002" && is_part(&without_trusted_path(&d.answered), &d.recorded),
+        explains: |d| {
+            d.is(0xF2) && d.parameters() == "4002" && is_part(&without_trusted_path(&d.answered), &d.recorded)
+        },
     },
     Exception {
         reason: "delegated management gets a receipt (GPCS 11.1.6), the recorded card makes none",

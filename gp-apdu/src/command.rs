@@ -192,7 +192,7 @@ impl LcField {
 }
 
 /// A command, seen in octets that somebody else owns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Command<'a> {
     /// CLA INS P1 P2.
     pub header: Header,
@@ -202,6 +202,18 @@ pub struct Command<'a> {
     pub le: Option<Le>,
     /// How the lengths are written. A command of case 1 has none and is read as [`Form::Short`].
     pub form: Form,
+}
+
+// The data may be secret.
+impl fmt::Debug for Command<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Command")
+            .field("header", &self.header)
+            .field("data_len", &self.data.len())
+            .field("le", &self.le)
+            .field("form", &self.form)
+            .finish()
+    }
 }
 
 impl<'a> Command<'a> {

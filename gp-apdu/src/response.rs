@@ -4,15 +4,24 @@
 //!  | data (0 to 65536 octets) | SW1 SW2 |
 //! ```
 
+use core::fmt;
+
 use crate::{Error, StatusWord};
 
 /// A response, seen in octets that somebody else owns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Response<'a> {
     /// The data; often empty.
     pub data: &'a [u8],
     /// SW1 SW2.
     pub status: StatusWord,
+}
+
+// The data may be secret.
+impl fmt::Debug for Response<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response").field("data_len", &self.data.len()).field("status", &self.status).finish()
+    }
 }
 
 impl<'a> Response<'a> {

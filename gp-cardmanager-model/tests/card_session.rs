@@ -427,8 +427,8 @@ fn orders_that_are_wrong_open_nothing() {
     assert_eq!(host.status(&mut card, [0x80, 0x10, 0x00, 0x00], &[1, 2]), 0x9000, "the session goes on");
     // Levels that do not exist, or that this card lacks.
     for level in (0..=0xFF).filter(|level| SecurityLevel::from_octet(*level).is_none()) {
-        let mut forged = session_command(&mut card, level);
-        assert_eq!(raw(&mut card, &core::mem::take(&mut forged)), (vec![], 0x6A86), "{level:02X}");
+        let forged = session_command(&mut card, level);
+        assert_eq!(raw(&mut card, &forged), (vec![], 0x6A86), "{level:02X}");
         assert_eq!(say(&mut card, "80F2800202 4F00 00").1, 0x6982);
     }
 }

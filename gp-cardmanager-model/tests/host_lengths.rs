@@ -133,7 +133,7 @@ fn load_install_and_make_selectable_in_one() {
         sent,
         [[0xE6, 0x0E, 0x01], [0xE8, 0x00, 0x00], [0xE8, 0x00, 0x01], [0xE8, 0x80, 0x02], [0xE6, 0x0E, 0x03]]
     );
-    for (at, command) in sent.iter().enumerate() {
+    for (at, expected) in sent.iter().enumerate() {
         let mut count = 0;
         let mut card = TestCard::new(16, 0x70, |header: Header, data: &[u8]| {
             count += 1;
@@ -146,7 +146,7 @@ fn load_install_and_make_selectable_in_one() {
         run(&mut host, &mut card, authenticate).unwrap();
         let failure = run(&mut host, &mut card, task()).unwrap_err().failure().unwrap();
         let Failure::Refused(refusal) = failure else { panic!("{failure}") };
-        assert_eq!((refusal.instruction, refusal.status), (command[0], StatusWord::NOT_ENOUGH_MEMORY));
+        assert_eq!((refusal.instruction, refusal.status), (expected[0], StatusWord::NOT_ENOUGH_MEMORY));
         assert!(failure.to_string().contains("memory"));
         assert_eq!(card.handled.len(), at + 1);
         // A refusal ends the operation, not the session.

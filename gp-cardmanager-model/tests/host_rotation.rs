@@ -455,7 +455,7 @@ fn other_keys_than_prepared_and_weak_levels_are_refused_before_anything_is_sent(
     let mut host = Host::new(&mut command, &mut response, ());
     let random = || Ok(Challenge::new(&[1; 8])?);
     let rotate = Rotate::new(way.rotation(), &old, &other, SecurityLevel::Full, random, |_| Ok(()));
-    assert_eq!(run(&mut host, &mut card, rotate).unwrap_err(), Error::Failure(Failure::WrongAnswer));
+    assert_eq!(run(&mut host, &mut card, rotate).unwrap_err(), Error::Failure(Failure::OtherKeys));
     for level in [SecurityLevel::Authenticated, SecurityLevel::CMac, SecurityLevel::CMacRMac] {
         let rotate = Rotate::new(way.rotation(), &old, &new, level, random, |_| Ok(()));
         let error = run(&mut host, &mut card, rotate).unwrap_err();

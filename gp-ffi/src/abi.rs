@@ -14,7 +14,7 @@
 
 use core::mem::{MaybeUninit, align_of, size_of};
 
-use crate::status::{Code, GP_E_ARGUMENT, GP_E_BUFFER, GP_E_STATE, GP_OK, gp_status};
+use crate::status::{Code, GP_E_ARGUMENT, GP_E_STATE, GP_OK, gp_status};
 
 mod apdu;
 mod card;
@@ -337,11 +337,4 @@ unsafe fn end<C: Context>(context: *mut C) {
             unsafe { octets.add(at).write_volatile(0) };
         }
     }
-}
-
-/// Copies octets into a buffer of the caller and says how many are in use.
-fn put(room: Room<'_>, octets: &[u8]) -> Outcome<()> {
-    room.all.get_mut(..octets.len()).ok_or(GP_E_BUFFER)?.copy_from_slice(octets);
-    *room.len = octets.len();
-    Ok(())
 }

@@ -25,129 +25,178 @@ use gp_scp03::DrbgError;
 #[allow(non_camel_case_types, reason = "its name in C")]
 pub type gp_status = i32;
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $text:literal;)+) => {
-        $($(#[$doc])* pub const $name: gp_status = $code;)+
+/// Done.
+pub const GP_OK: gp_status = 0;
+/// A pointer is null, misaligned or overlaps another, or a value is not one of those that the parameter knows.
+pub const GP_E_ARGUMENT: gp_status = -1;
+/// The context is not initialised, or this is not what comes next.
+pub const GP_E_STATE: gp_status = -2;
+/// The buffer is too small.
+pub const GP_E_BUFFER: gp_status = -3;
+/// The context is smaller than this library needs: its header is of another version or configuration.
+pub const GP_E_SIZE: gp_status = -4;
+/// A function of a table reported an error.
+pub const GP_E_CALLBACK: gp_status = -5;
+/// A key is not 16, 24 or 32 octets long, or the keys of a set differ in length.
+pub const GP_E_KEY_LENGTH: gp_status = -100;
+/// A challenge is not 8 or 16 octets long.
+pub const GP_E_CHALLENGE_LENGTH: gp_status = -101;
+/// An AID is not 5 to 16 octets long.
+pub const GP_E_AID_LENGTH: gp_status = -102;
+/// Another logical channel than the session's, or a class that cannot be protected.
+pub const GP_E_CLASS: gp_status = -103;
+/// An answer of the handshake is not as long as it says.
+pub const GP_E_MALFORMED: gp_status = -104;
+/// The card speaks another secure channel protocol.
+pub const GP_E_OTHER_PROTOCOL: gp_status = -105;
+/// The card answers in the other mode (S8 and S16).
+pub const GP_E_OTHER_MODE: gp_status = -106;
+/// The card wants a challenge of 16 octets.
+pub const GP_E_TRY_S16: gp_status = -107;
+/// The card answers with another key version than asked for.
+pub const GP_E_OTHER_KEY_VERSION: gp_status = -108;
+/// The card cryptogram is wrong: other keys, or another card. Nothing was sent that the card counts as a failure.
+pub const GP_E_CARD_CRYPTOGRAM: gp_status = -109;
+/// The card challenge is not the one that follows from its counter.
+pub const GP_E_CARD_CHALLENGE: gp_status = -110;
+/// The card, or the session, does not offer this security level.
+pub const GP_E_LEVEL: gp_status = -111;
+/// The protection of an answer is missing or wrong: the session is over and wiped.
+pub const GP_E_SECURITY: gp_status = -112;
+/// The session is over.
+pub const GP_E_CLOSED: gp_status = -113;
+/// The limit of messages is reached; nothing was sent.
+pub const GP_E_MESSAGE_LIMIT: gp_status = -114;
+/// The encryption counter is exhausted; nothing was sent.
+pub const GP_E_COUNTER: gp_status = -115;
+/// Nobody vouches for the answer.
+pub const GP_E_NOT_AUTHENTIC: gp_status = -116;
+/// The keys are not there, or the module that holds them failed.
+pub const GP_E_KEY_SOURCE: gp_status = -117;
+/// The octets end too early.
+pub const GP_E_APDU_TRUNCATED: gp_status = -200;
+/// There are octets behind the end.
+pub const GP_E_APDU_TRAILING: gp_status = -201;
+/// The class octet is FF.
+pub const GP_E_APDU_CLASS: gp_status = -202;
+/// The data does not fit the form.
+pub const GP_E_APDU_DATA_TOO_LONG: gp_status = -203;
+/// Le does not fit the form.
+pub const GP_E_APDU_LE_TOO_LARGE: gp_status = -204;
+/// A chained command, or its answer, broke.
+pub const GP_E_APDU_CHAIN: gp_status = -205;
+/// The answer is too long for the buffer, or came in too many parts.
+pub const GP_E_APDU_RESPONSE: gp_status = -206;
+/// Nothing is under way.
+pub const GP_E_APDU_FINISHED: gp_status = -207;
+/// Any other error of an APDU.
+pub const GP_E_APDU: gp_status = -299;
+/// The octets end inside an object.
+pub const GP_E_TLV_TRUNCATED: gp_status = -300;
+/// This is no tag.
+pub const GP_E_TLV_TAG: gp_status = -301;
+/// The length is indefinite or of more than 4 octets.
+pub const GP_E_TLV_LENGTH: gp_status = -302;
+/// Templates are nested too deep.
+pub const GP_E_TLV_DEPTH: gp_status = -303;
+/// There are octets behind the last object.
+pub const GP_E_TLV_TRAILING: gp_status = -304;
+/// The object is not there.
+pub const GP_E_TLV_MISSING: gp_status = -305;
+/// Another object stands there.
+pub const GP_E_TLV_UNEXPECTED: gp_status = -306;
+/// Any other error of TLV.
+pub const GP_E_TLV: gp_status = -399;
+/// A field of a command or answer is not acceptable.
+pub const GP_E_BODY: gp_status = -400;
+/// The key check value does not fit the key.
+pub const GP_E_CHECK_VALUE: gp_status = -401;
+/// The operation needs an open session.
+pub const GP_E_NO_SESSION: gp_status = -500;
+/// The list has too many pages.
+pub const GP_E_TOO_MANY_PAGES: gp_status = -501;
+/// The answer does not belong to the command.
+pub const GP_E_WRONG_ANSWER: gp_status = -502;
+/// The operation was stopped by the caller's own rule.
+pub const GP_E_STOPPED: gp_status = -503;
+/// The key version is the one that the session uses.
+pub const GP_E_KEY_IN_USE: gp_status = -504;
+/// More than 256 blocks.
+pub const GP_E_TOO_MANY_BLOCKS: gp_status = -505;
+/// A signature does not hold or cannot be made.
+pub const GP_E_SIGNATURE: gp_status = -506;
+/// Any other failure of an operation.
+pub const GP_E_OPERATION: gp_status = -599;
+/// A seed or an additional input has the wrong length.
+pub const GP_E_SEED_LENGTH: gp_status = -600;
+/// More than 65536 octets were asked for at once.
+pub const GP_E_REQUEST_TOO_LONG: gp_status = -601;
+/// The generator must be reseeded.
+pub const GP_E_RESEED: gp_status = -602;
+/// The storage failed, or holds no card that fits this memory.
+pub const GP_E_STORAGE: gp_status = -610;
+/// The memory does not fit the profile.
+pub const GP_E_MEMORY: gp_status = -611;
 
-        /// All codes, with their texts.
-        pub(crate) const CODES: &[(gp_status, &CStr)] = &[$(($name, $text)),+];
-    };
-}
-
-codes! {
-    /// Done.
-    GP_OK = 0, c"done";
-    /// A pointer is null, misaligned or overlaps another, or a value is not one of those that the parameter knows.
-    GP_E_ARGUMENT = -1, c"an argument is not usable";
-    /// The context is not initialised, or this is not what comes next.
-    GP_E_STATE = -2, c"this is not the next step";
-    /// The buffer is too small.
-    GP_E_BUFFER = -3, c"the buffer is too small";
-    /// The context is smaller than this library needs: its header is of another version or configuration.
-    GP_E_SIZE = -4, c"the context is too small for this library";
-    /// A function of a table reported an error.
-    GP_E_CALLBACK = -5, c"a function of the caller failed";
-    /// A key is not 16, 24 or 32 octets long, or the keys of a set differ in length.
-    GP_E_KEY_LENGTH = -100, c"a key is not 16, 24 or 32 octets long, or the keys of a set differ";
-    /// A challenge is not 8 or 16 octets long.
-    GP_E_CHALLENGE_LENGTH = -101, c"a challenge is not 8 or 16 octets long";
-    /// An AID is not 5 to 16 octets long.
-    GP_E_AID_LENGTH = -102, c"an AID is not 5 to 16 octets long";
-    /// Another logical channel than the session's, or a class that cannot be protected.
-    GP_E_CLASS = -103, c"the class octet is not one of this session";
-    /// An answer of the handshake is not as long as it says.
-    GP_E_MALFORMED = -104, c"an answer of the handshake is malformed";
-    /// The card speaks another secure channel protocol.
-    GP_E_OTHER_PROTOCOL = -105, c"the card speaks another secure channel protocol";
-    /// The card answers in the other mode (S8 and S16).
-    GP_E_OTHER_MODE = -106, c"the card answers in the other mode";
-    /// The card wants a challenge of 16 octets.
-    GP_E_TRY_S16 = -107, c"the card wants a challenge of 16 octets";
-    /// The card answers with another key version than asked for.
-    GP_E_OTHER_KEY_VERSION = -108, c"the card answers with another key version";
-    /// The card cryptogram is wrong: other keys, or another card. Nothing was sent that the card counts as a failure.
-    GP_E_CARD_CRYPTOGRAM = -109, c"the card cryptogram is wrong";
-    /// The card challenge is not the one that follows from its counter.
-    GP_E_CARD_CHALLENGE = -110, c"the card challenge is not the expected one";
-    /// The card, or the session, does not offer this security level.
-    GP_E_LEVEL = -111, c"the security level is not offered";
-    /// The protection of an answer is missing or wrong: the session is over and wiped.
-    GP_E_SECURITY = -112, c"the protection of the answer is wrong";
-    /// The session is over.
-    GP_E_CLOSED = -113, c"the session is over";
-    /// The limit of messages is reached; nothing was sent.
-    GP_E_MESSAGE_LIMIT = -114, c"the limit of messages is reached";
-    /// The encryption counter is exhausted; nothing was sent.
-    GP_E_COUNTER = -115, c"the encryption counter is exhausted";
-    /// Nobody vouches for the answer.
-    GP_E_NOT_AUTHENTIC = -116, c"nobody vouches for the answer";
-    /// The keys are not there, or the module that holds them failed.
-    GP_E_KEY_SOURCE = -117, c"the source of the keys failed";
-    /// The octets end too early.
-    GP_E_APDU_TRUNCATED = -200, c"the APDU ends too early";
-    /// There are octets behind the end.
-    GP_E_APDU_TRAILING = -201, c"the APDU has octets behind its end";
-    /// The class octet is FF.
-    GP_E_APDU_CLASS = -202, c"the class octet is invalid";
-    /// The data does not fit the form.
-    GP_E_APDU_DATA_TOO_LONG = -203, c"the data is too long for the form of the command";
-    /// Le does not fit the form.
-    GP_E_APDU_LE_TOO_LARGE = -204, c"Le is too large for the form of the command";
-    /// A chained command, or its answer, broke.
-    GP_E_APDU_CHAIN = -205, c"the chain of commands is broken";
-    /// The answer is too long for the buffer, or came in too many parts.
-    GP_E_APDU_RESPONSE = -206, c"the answer is too long or has too many parts";
-    /// Nothing is under way.
-    GP_E_APDU_FINISHED = -207, c"the exchange is over";
-    /// Any other error of an APDU.
-    GP_E_APDU = -299, c"the APDU is not acceptable";
-    /// The octets end inside an object.
-    GP_E_TLV_TRUNCATED = -300, c"the octets end inside an object";
-    /// This is no tag.
-    GP_E_TLV_TAG = -301, c"the tag is malformed";
-    /// The length is indefinite or of more than 4 octets.
-    GP_E_TLV_LENGTH = -302, c"the length is not a definite one";
-    /// Templates are nested too deep.
-    GP_E_TLV_DEPTH = -303, c"templates are nested too deep";
-    /// There are octets behind the last object.
-    GP_E_TLV_TRAILING = -304, c"there are octets behind the last object";
-    /// The object is not there.
-    GP_E_TLV_MISSING = -305, c"the object is missing";
-    /// Another object stands there.
-    GP_E_TLV_UNEXPECTED = -306, c"another object was found";
-    /// Any other error of TLV.
-    GP_E_TLV = -399, c"the TLV is not acceptable";
-    /// A field of a command or answer is not acceptable.
-    GP_E_BODY = -400, c"a field of the command or answer is not acceptable";
-    /// The key check value does not fit the key.
-    GP_E_CHECK_VALUE = -401, c"a key check value does not fit";
-    /// The operation needs an open session.
-    GP_E_NO_SESSION = -500, c"the operation needs an open session";
-    /// The list has too many pages.
-    GP_E_TOO_MANY_PAGES = -501, c"the list has too many pages";
-    /// The answer does not belong to the command.
-    GP_E_WRONG_ANSWER = -502, c"the answer does not belong to the command";
-    /// The operation was stopped by the caller's own rule.
-    GP_E_STOPPED = -503, c"the operation was stopped by the caller's rule";
-    /// The key version is the one that the session uses.
-    GP_E_KEY_IN_USE = -504, c"the session uses this key version";
-    /// More than 256 blocks.
-    GP_E_TOO_MANY_BLOCKS = -505, c"the data has more than 256 blocks";
-    /// A signature does not hold or cannot be made.
-    GP_E_SIGNATURE = -506, c"the signature does not hold";
-    /// Any other failure of an operation.
-    GP_E_OPERATION = -599, c"the operation failed";
-    /// A seed or an additional input has the wrong length.
-    GP_E_SEED_LENGTH = -600, c"the seed or additional input has the wrong length";
-    /// More than 65536 octets were asked for at once.
-    GP_E_REQUEST_TOO_LONG = -601, c"more than 65536 octets were asked for at once";
-    /// The generator must be reseeded.
-    GP_E_RESEED = -602, c"the generator must be reseeded";
-    /// The storage failed, or holds no card that fits this memory.
-    GP_E_STORAGE = -610, c"the storage does not hold a card that fits";
-    /// The memory does not fit the profile.
-    GP_E_MEMORY = -611, c"the memory does not fit the profile";
-}
+/// All codes, with their texts.
+const CODES: &[(gp_status, &CStr)] = &[
+    (GP_OK, c"done"),
+    (GP_E_ARGUMENT, c"an argument is not usable"),
+    (GP_E_STATE, c"this is not the next step"),
+    (GP_E_BUFFER, c"the buffer is too small"),
+    (GP_E_SIZE, c"the context is too small for this library"),
+    (GP_E_CALLBACK, c"a function of the caller failed"),
+    (GP_E_KEY_LENGTH, c"a key is not 16, 24 or 32 octets long, or the keys of a set differ"),
+    (GP_E_CHALLENGE_LENGTH, c"a challenge is not 8 or 16 octets long"),
+    (GP_E_AID_LENGTH, c"an AID is not 5 to 16 octets long"),
+    (GP_E_CLASS, c"the class octet is not one of this session"),
+    (GP_E_MALFORMED, c"an answer of the handshake is malformed"),
+    (GP_E_OTHER_PROTOCOL, c"the card speaks another secure channel protocol"),
+    (GP_E_OTHER_MODE, c"the card answers in the other mode"),
+    (GP_E_TRY_S16, c"the card wants a challenge of 16 octets"),
+    (GP_E_OTHER_KEY_VERSION, c"the card answers with another key version"),
+    (GP_E_CARD_CRYPTOGRAM, c"the card cryptogram is wrong"),
+    (GP_E_CARD_CHALLENGE, c"the card challenge is not the expected one"),
+    (GP_E_LEVEL, c"the security level is not offered"),
+    (GP_E_SECURITY, c"the protection of the answer is wrong"),
+    (GP_E_CLOSED, c"the session is over"),
+    (GP_E_MESSAGE_LIMIT, c"the limit of messages is reached"),
+    (GP_E_COUNTER, c"the encryption counter is exhausted"),
+    (GP_E_NOT_AUTHENTIC, c"nobody vouches for the answer"),
+    (GP_E_KEY_SOURCE, c"the source of the keys failed"),
+    (GP_E_APDU_TRUNCATED, c"the APDU ends too early"),
+    (GP_E_APDU_TRAILING, c"the APDU has octets behind its end"),
+    (GP_E_APDU_CLASS, c"the class octet is invalid"),
+    (GP_E_APDU_DATA_TOO_LONG, c"the data is too long for the form of the command"),
+    (GP_E_APDU_LE_TOO_LARGE, c"Le is too large for the form of the command"),
+    (GP_E_APDU_CHAIN, c"the chain of commands is broken"),
+    (GP_E_APDU_RESPONSE, c"the answer is too long or has too many parts"),
+    (GP_E_APDU_FINISHED, c"the exchange is over"),
+    (GP_E_APDU, c"the APDU is not acceptable"),
+    (GP_E_TLV_TRUNCATED, c"the octets end inside an object"),
+    (GP_E_TLV_TAG, c"the tag is malformed"),
+    (GP_E_TLV_LENGTH, c"the length is not a definite one"),
+    (GP_E_TLV_DEPTH, c"templates are nested too deep"),
+    (GP_E_TLV_TRAILING, c"there are octets behind the last object"),
+    (GP_E_TLV_MISSING, c"the object is missing"),
+    (GP_E_TLV_UNEXPECTED, c"another object was found"),
+    (GP_E_TLV, c"the TLV is not acceptable"),
+    (GP_E_BODY, c"a field of the command or answer is not acceptable"),
+    (GP_E_CHECK_VALUE, c"a key check value does not fit"),
+    (GP_E_NO_SESSION, c"the operation needs an open session"),
+    (GP_E_TOO_MANY_PAGES, c"the list has too many pages"),
+    (GP_E_WRONG_ANSWER, c"the answer does not belong to the command"),
+    (GP_E_STOPPED, c"the operation was stopped by the caller's rule"),
+    (GP_E_KEY_IN_USE, c"the session uses this key version"),
+    (GP_E_TOO_MANY_BLOCKS, c"the data has more than 256 blocks"),
+    (GP_E_SIGNATURE, c"the signature does not hold"),
+    (GP_E_OPERATION, c"the operation failed"),
+    (GP_E_SEED_LENGTH, c"the seed or additional input has the wrong length"),
+    (GP_E_REQUEST_TOO_LONG, c"more than 65536 octets were asked for at once"),
+    (GP_E_RESEED, c"the generator must be reseeded"),
+    (GP_E_STORAGE, c"the storage does not hold a card that fits"),
+    (GP_E_MEMORY, c"the memory does not fit the profile"),
+];
 
 /// Added to the status word with which a card refused.
 pub const GP_REFUSED: gp_status = 0x1_0000;

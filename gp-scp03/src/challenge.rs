@@ -48,7 +48,7 @@ impl Challenge {
     pub fn new(octets: &[u8]) -> Result<Self, Error> {
         let mode = Mode::from_octets(octets.len()).ok_or(Error::ChallengeLength)?;
         let mut challenge = Self { octets: [0; 16], mode };
-        challenge.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+        challenge.octets.get_mut(..octets.len()).unwrap_or_default().copy_from_slice(octets);
         Ok(challenge)
     }
 

@@ -1,8 +1,12 @@
 //! AES with a key length known at run time, and CBC over it (SP 800-38A). Private: nothing generic over ciphers leaves this crate.
 
-use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use aes::cipher::consts::U16;
+use aes::cipher::typenum::Unsigned;
+use aes::cipher::{
+    BlockCipherDecBackend, BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+    ParBlocks,
+};
 use aes::{Aes128, Aes128Enc, Aes192, Aes192Enc, Aes256, Aes256Enc};
-use zeroize::Zeroize;
 
 use crate::Key;
 use crate::key::KeyLength;
@@ -16,7 +20,7 @@ pub(crate) fn xor(a: Block, b: Block) -> Block {
     core::array::from_fn(|i| a.get(i).copied().unwrap_or(0) ^ b.get(i).copied().unwrap_or(0))
 }
 
-/// How many blocks are decrypted side by side: decryption of CBC is parallel, encryption is not.
+/// The longest batch that is decrypted as one: decryption of CBC is parallel, encryption is not.
 const BATCH: usize = 8;
 
 macro_rules! ciphers {
@@ -28,6 +32,7 @@ macro_rules! ciphers {
 
         impl $name {
             /// Expands the key.
+            #[inline(always)]
             pub(crate) fn new(key: &Key) -> Self {
                 let octets = key.expose_secret();
                 match key.length() {
@@ -83,23 +88,52 @@ cbc_encrypt!(Encryptor);
 cbc_encrypt!(Cipher);
 
 impl Cipher {
-    /// CBC decryption in place, several blocks at a time.
+    /// CBC decryption in place, in one region.
     pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) {
-        let mut previous = icv;
-        let mut saved = [[0; 16]; BATCH];
-        for batch in blocks.chunks_mut(BATCH) {
-            saved.iter_mut().zip(batch.iter()).for_each(|(to, from)| *to = *from);
-            let array = aes::Block::cast_slice_from_core_mut(batch);
-            match self {
-                Self::Aes128(aes) => aes.decrypt_blocks(array),
-                Self::Aes192(aes) => aes.decrypt_blocks(array),
-                Self::Aes256(aes) => aes.decrypt_blocks(array),
-            }
-            for (plain, ciphertext) in batch.iter_mut().zip(saved) {
-                *plain = xor(*plain, previous);
-                previous = ciphertext;
+        let work = CbcDecrypt { previous: icv, blocks };
+        match self {
+            Self::Aes128(aes) => aes.decrypt_with_backend(work),
+            Self::Aes192(aes) => aes.decrypt_with_backend(work),
+            Self::Aes256(aes) => aes.decrypt_with_backend(work),
+        }
+    }
+}
+
+struct CbcDecrypt<'a> {
+    previous: Block,
+    blocks: &'a mut [Block],
+}
+
+impl BlockSizeUser for CbcDecrypt<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherDecClosure for CbcDecrypt<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
+        let Self { mut previous, mut blocks } = self;
+        // Bitsliced software decrypts several blocks for the price of one. Where the batch is long there is an instruction for
+        // a round: single blocks overlap by themselves, and no answer is long enough for the batch to pay.
+        if B::ParBlocksSize::USIZE <= BATCH {
+            let mut saved = ParBlocks::<B>::default();
+            while blocks.len() >= B::ParBlocksSize::USIZE {
+                let (batch, rest) =
+                    core::mem::take(&mut blocks).split_at_mut_checked(B::ParBlocksSize::USIZE).unwrap_or_default();
+                saved.iter_mut().zip(batch.iter()).for_each(|(to, from)| *to = (*from).into());
+                let mut work = saved.clone();
+                backend.decrypt_par_blocks_inplace(&mut work);
+                for ((to, plain), ciphertext) in batch.iter_mut().zip(work).zip(&saved) {
+                    *to = xor(plain.into(), previous);
+                    previous = (*ciphertext).into();
+                }
+                blocks = rest;
             }
         }
-        saved.zeroize();
+        for block in blocks {
+            let mut work = (*block).into();
+            backend.decrypt_block_inplace(&mut work);
+            let plain = xor(work.into(), previous);
+            previous = core::mem::replace(block, plain);
+        }
     }
 }

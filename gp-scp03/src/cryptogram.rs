@@ -36,7 +36,7 @@ impl Cryptogram {
 
 impl Drop for Cryptogram {
     fn drop(&mut self) {
-        self.octets.zeroize();
+        self.octets.as_mut_slice().zeroize();
     }
 }
 

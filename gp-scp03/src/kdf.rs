@@ -97,17 +97,24 @@ pub(crate) fn derive_each<const N: usize>(
     mut outputs: [(Constant, &mut [u8]); N],
 ) -> Result<(), Error> {
     // As in `derive`; a context is at most two challenges of 16 octets.
+    let mut template = [0; 48];
+    let mut length = 16_usize;
+    for part in context {
+        let end = length.saturating_add(part.len());
+        template.get_mut(length..end).ok_or(Error::ChallengeLength)?.copy_from_slice(part);
+        length = end;
+    }
     let mut inputs = [[0; 48]; 4];
-    let length = context.iter().fold(16, |length: usize, part| length.saturating_add(part.len()));
     let mut count = 0_usize;
     let mut free = inputs.iter_mut();
     for (constant, out) in &outputs {
         let [l_high, l_low] = u16::try_from(out.len()).unwrap_or(0).wrapping_mul(8).to_be_bytes();
         for (counter, _) in (1_u8..).zip(out.chunks(16)) {
-            let (label, room) =
-                free.next().and_then(|input| input.split_first_chunk_mut::<16>()).ok_or(Error::KeyLength)?;
-            *label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
-            room.iter_mut().zip(context.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+            let input = free.next().ok_or(Error::KeyLength)?;
+            *input = template;
+            if let Some(label) = input.first_chunk_mut::<16>() {
+                *label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
+            }
             count = count.saturating_add(1);
         }
     }

@@ -25,6 +25,7 @@ pub(crate) struct CipherKey {
 }
 
 impl CipherKey {
+    #[inline(always)]
     pub(crate) fn new(key: Key) -> Self {
         Self {
             #[cfg(feature = "cached-keys")]
@@ -68,6 +69,7 @@ pub(crate) struct MacKey {
 }
 
 impl MacKey {
+    #[inline(always)]
     pub(crate) fn new(key: Key) -> Self {
         Self {
             #[cfg(feature = "cached-keys")]

@@ -4,8 +4,6 @@
 //!  | data | 80 | 00 .. 00 |      at least one octet, so 16 octets of data become 32
 //! ```
 
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-
 /// The length of `data_length` octets after padding; `None` where a `usize` cannot hold it.
 pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
     (data_length | 15).checked_add(1)
@@ -26,21 +24,24 @@ pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
 
 /// The length of the data in front of the padding, or `None` where there is none.
 ///
-/// More than one block of padding is accepted, as real cards produce it; it only ever follows a verified MAC. The
-/// walk takes the same time and the same branches whatever the octets are: only the verdict is told.
+/// More than one block of padding is accepted, as real cards produce it; it only ever follows a verified MAC. Time and
+/// branches depend on the length of the padding, which the length of the data tells anyway, and on nothing else.
 pub(crate) fn unpad80(data: &[u8]) -> Option<usize> {
-    let mut length = 0_u32;
-    let mut decided = Choice::from(0);
-    let mut good = Choice::from(0);
-    let mut position = u32::try_from(data.len()).ok()?;
-    for octet in data.iter().rev() {
-        position = position.wrapping_sub(1);
-        let last = !octet.ct_eq(&0) & !decided;
-        good.conditional_assign(&octet.ct_eq(&0x80), last);
-        length.conditional_assign(&position, last);
-        decided |= last;
+    let mut end = data.len();
+    for block in data.rchunks(16) {
+        // The octets as one number, the last one highest.
+        let value = match <[u8; 16]>::try_from(block) {
+            Ok(octets) => u128::from_le_bytes(octets),
+            Err(_) => block.iter().rev().fold(0_u128, |value, octet| value.wrapping_shl(8) | u128::from(*octet)),
+        };
+        end = end.saturating_sub(block.len());
+        if value != 0 {
+            let position = 15_u32.saturating_sub(value.leading_zeros() / 8);
+            let last = value.wrapping_shr(position.wrapping_mul(8));
+            return if last == 0x80 { end.checked_add(usize::try_from(position).ok()?) } else { None };
+        }
     }
-    if bool::from(good) { usize::try_from(length).ok() } else { None }
+    None
 }
 
 #[cfg(test)]

@@ -119,10 +119,11 @@ impl Script {
         let mut foreseen = Foreseen { octets: [0; 38], length: 0 };
         let information = [target.key_version, 0x03, i.octet()];
         let sequence = target.sequence.octets();
-        let parts = [&information, card.octets(), card_cryptogram.octets(), &sequence];
-        for (to, from) in foreseen.octets.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-            foreseen.length = foreseen.length.saturating_add(1);
+        let parts: [&[u8]; 4] = [&information, card.octets(), card_cryptogram.octets(), &sequence];
+        for part in parts {
+            let end = foreseen.length.saturating_add(part.len());
+            foreseen.octets.get_mut(foreseen.length..end).ok_or(Error::Malformed)?.copy_from_slice(part);
+            foreseen.length = end;
         }
         let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
@@ -142,8 +143,8 @@ impl Script {
     ///
     /// # Errors
     /// Nothing has changed after any of them: [`Error::CounterExhausted`], [`Error::Class`] for another logical channel or
-    /// a class that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits
-    /// neither form nor buffer, or Le not the form.
+    /// a class that announces secure messaging already or cannot, [`Error::Apdu`] for a command to be chained, when the
+    /// protected command fits neither form nor buffer, or Le not the form.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<ReplyKey, Error> {
         self.check(command)?;
         if self.level.has_c_mac() {
@@ -176,8 +177,11 @@ impl Script {
     fn check(&self, command: &CommandBuf<'_>) -> Result<(), Error> {
         let class = command.header().cla;
         let plain = class.coding().is_some() && class.secure_messaging() == SecureMessaging::None;
-        if !plain || class.channel() != self.channel || matches!(command.form(), Form::Chained(_)) {
+        if !plain || class.channel() != self.channel {
             return Err(Error::Class);
+        }
+        if matches!(command.form(), Form::Chained(_)) {
+            return Err(gp_apdu::Error::Chained.into());
         }
         if command.le() > Some(command.form().max_le()) {
             return Err(gp_apdu::Error::LeTooLarge.into());

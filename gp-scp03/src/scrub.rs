@@ -1,7 +1,5 @@
 //! Overwriting the dead stack below the caller, where moved keys and expanded schedules were.
 
-use zeroize::Zeroize;
-
 /// Words as deep as the deepest call of the handshake was measured to reach, with a margin: on 64-bit processors with
 /// AES instructions the schedules of a session are copied several times while it is made; small targets keep raw keys,
 /// have small frames and little stack to spare.
@@ -16,8 +14,9 @@ const DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "c
 /// part of the caller's frame instead. What it is to wipe must have been in a call of its own, too: `#[inline(never)]`.
 #[inline(never)]
 pub(crate) fn scrub_stack() {
-    let mut below = [0_u64; DEPTH];
-    below.zeroize();
+    let below = [0_u64; DEPTH];
+    // The zeros are the wiping; the barrier sees to it that they are written, once.
+    zeroize::optimization_barrier(&below);
 }
 
 /// The same after a message. With cached keys no schedule is made for it, and nothing is done; with raw keys the schedules

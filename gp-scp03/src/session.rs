@@ -128,7 +128,7 @@ pub(crate) struct ChainingValue(pub(crate) Block);
 
 impl Drop for ChainingValue {
     fn drop(&mut self) {
-        self.0.zeroize();
+        self.0.as_mut_slice().zeroize();
     }
 }
 

@@ -77,13 +77,13 @@ fn wraps(rows: &mut Rows) {
         let mut raw = Raw::new(&S_ENC, &S_MAC, CHAINING).expect("AES instructions");
         let mut crates = Crates::new(&S_ENC, &S_MAC, CHAINING);
         let mut channel = subject::channel(SecurityLevel::CMacCDecryption);
-        let mut f0 = |n| (0..n).for_each(|_| _ = black_box((raw.wrap(black_box(b0), data_len))));
-        let mut f1 = |n| (0..n).for_each(|_| _ = black_box((subject::wrap(&mut channel, black_box(b1), data_len))));
-        let mut f2 = |n| (0..n).for_each(|_| _ = black_box((crates.wrap(black_box(b2), data_len))));
+        let mut f0 = |n| (0..n).for_each(|_| _ = black_box(raw.wrap(black_box(b0), data_len)));
+        let mut f1 = |n| (0..n).for_each(|_| _ = black_box(subject::wrap(&mut channel, black_box(b1), data_len)));
+        let mut f2 = |n| (0..n).for_each(|_| _ = black_box(crates.wrap(black_box(b2), data_len)));
         #[cfg(feature = "openssl")]
         let mut openssl = gp_benches::reference::openssl::OpenSsl::new(&S_ENC, &S_MAC, CHAINING);
         #[cfg(feature = "openssl")]
-        let mut f3 = |n| (0..n).for_each(|_| _ = black_box((openssl.wrap(black_box(b3), data_len))));
+        let mut f3 = |n| (0..n).for_each(|_| _ = black_box(openssl.wrap(black_box(b3), data_len)));
         #[cfg(not(feature = "openssl"))]
         let mut f3 = |_| drop(black_box(&b3));
         let series = paired(&mut [&mut f0, &mut f1, &mut f2, &mut f3], 301, iterations);

@@ -1,10 +1,16 @@
 //! OpenSSL 3 at its best: contexts made once, keys set once, each message only begins anew.
 
+use std::ffi::c_char;
 use std::ptr;
 
 use openssl::cipher::Cipher;
 use openssl::cipher_ctx::CipherCtx;
 use openssl_sys as ffi;
+
+unsafe extern "C" {
+    /// Missing in `openssl-sys`.
+    fn OSSL_PARAM_construct_utf8_string(key: *const c_char, buffer: *mut c_char, size: usize) -> ffi::OSSL_PARAM;
+}
 
 /// CMAC through `EVP_MAC`, for which the `openssl` crate has no wrapper.
 struct EvpMac(*mut ffi::EVP_MAC_CTX);
@@ -21,7 +27,7 @@ impl EvpMac {
             ffi::EVP_MAC_free(mac);
             let mut name = *b"AES-128-CBC\0";
             let parameters = [
-                ffi::OSSL_PARAM_construct_utf8_string(c"cipher".as_ptr(), name.as_mut_ptr().cast(), 0),
+                OSSL_PARAM_construct_utf8_string(c"cipher".as_ptr(), name.as_mut_ptr().cast(), 0),
                 ffi::OSSL_PARAM_construct_end(),
             ];
             assert_eq!(ffi::EVP_MAC_init(context, key.as_ptr(), key.len(), parameters.as_ptr()), 1);

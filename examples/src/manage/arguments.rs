@@ -469,7 +469,9 @@ impl Given {
             (None, [None, None, None]) => return Ok(None),
             (Some(key), [None, None, None]) => StaticKeys::same(key.expose_secret()),
             (None, [Some(enc), Some(mac), Some(dek)]) => StaticKeys::new(enc, mac, dek),
-            (Some(_), _) => return Err(format!("--{prefix}key excludes --{prefix}enc, --{prefix}mac and --{prefix}dek")),
+            (Some(_), _) => {
+                return Err(format!("--{prefix}key excludes --{prefix}enc, --{prefix}mac and --{prefix}dek"));
+            }
             (None, _) => return Err(format!("--{prefix}enc, --{prefix}mac and --{prefix}dek belong together")),
         };
         set.map(Some).map_err(|_| "the keys of a set have the same length".into())

@@ -12,7 +12,7 @@ use crate::hex;
 pub(super) fn info(session: &mut Session<'_, '_, '_>) -> Result<(), Outcome> {
     let mut facts: Vec<(&'static str, String)> = Vec::new();
     let arguments = session.arguments;
-    let select = arguments.domain.as_ref().map_or(Select::issuer_security_domain(), |aid| Select::aid(aid));
+    let select = arguments.domain.as_ref().map_or(Select::issuer_security_domain(), Select::aid);
     let task = Discover::selecting(Some(select), |fact| facts.extend(lines(&fact)));
     let origin = session.run(task)?.origin;
     let console = session.console();
@@ -57,7 +57,15 @@ fn lines(fact: &Fact<'_>) -> Vec<(&'static str, String)> {
                             format!("{}, {} octets", super::decode::key_type(component.key_type), component.length)
                         })
                         .collect();
-                    ("key", format!("version {:02X}, identifier {:02X}: {}", key.key_version, key.key_identifier, what.join(" + ")))
+                    (
+                        "key",
+                        format!(
+                            "version {:02X}, identifier {:02X}: {}",
+                            key.key_version,
+                            key.key_identifier,
+                            what.join(" + ")
+                        ),
+                    )
                 }
                 Err(error) => ("key", format!("not readable: {error}")),
             })

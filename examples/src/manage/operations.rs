@@ -5,7 +5,6 @@ use std::path::Path;
 use gp_apdu::Command;
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::Platform as _;
-use gp_cardmanager_model::get_status::Subset;
 use gp_cardmanager_model::host::{
     Delete, Error, Failure, Install, KeysPut, Load, NewKeys, Origin, PutKeys, Raw, Rotate, Rotation, RotationStage,
     SetStatus, StoreData, run,
@@ -86,7 +85,9 @@ fn perform(session: &mut Session<'_, '_, '_>, action: &Action) -> Result<(), Out
 /// Says what was done, and who vouches for that.
 fn done(session: &mut Session<'_, '_, '_>, what: &str, object: &str, origin: Origin) {
     if session.arguments.dry_run {
-        session.console().finding("Nothing was sent.");
+        session.console().finding(
+            "Nothing was sent. What depends on answers of the card, the host cryptogram above all, is made up.",
+        );
         return;
     }
     let vouched = match origin {
@@ -99,11 +100,7 @@ fn done(session: &mut Session<'_, '_, '_>, what: &str, object: &str, origin: Ori
 }
 
 fn list(session: &mut Session<'_, '_, '_>) -> Result<(), Outcome> {
-    let mut registry = Registry::default();
-    for subset in [Subset::IssuerSecurityDomain, Subset::Applications, Subset::LoadFilesAndModules] {
-        registry.read(session, subset)?;
-    }
-    registry.show(session.console());
+    Registry::read(session)?.show(session.console());
     Ok(())
 }
 
@@ -125,8 +122,7 @@ fn load(session: &mut Session<'_, '_, '_>, file: &CapFile, how: &Loading) -> Res
     let hash = how.hash.map(|algorithm| hash(algorithm, cap.load_file_data_block(how.descriptor))).unwrap_or_default();
     let (major, minor) = header.version;
     let load_file = header.aid;
-    let body =
-        ForLoad { load_file, security_domain: how.to, hash: &hash, parameters: &[], token: &[] };
+    let body = ForLoad { load_file, security_domain: how.to, hash: &hash, parameters: &[], token: &[] };
     let mut task = Load::new(body, head, cap.load_file_data_block(how.descriptor));
     if let Some(octets) = how.block {
         task = task.with_block_len(octets);
@@ -226,7 +222,9 @@ fn put_keys(
     };
     done(session, "stored, and their check values are right", &format!("keys of version {version:02X}"), put.origin);
     if put.zero_block_check_values {
-        session.console().finding("The card computes check values over a block of zeros, which is not the rule for AES.");
+        session
+            .console()
+            .finding("The card computes check values over a block of zeros, which is not the rule for AES.");
     }
     Ok(())
 }
@@ -258,7 +256,9 @@ fn rotate(
             if !rotation.fits(new) || rotation.new_version() != plan.version {
                 return Err(Outcome::Usage(format!("{} belongs to another rotation", path.display())));
             }
-            session.console().finding(&format!("An interrupted rotation is taken up where it was: {:?}.", rotation.stage()));
+            session
+                .console()
+                .finding(&format!("An interrupted rotation is taken up where it was: {:?}.", rotation.stage()));
             Some(rotation)
         }
         None => None,
@@ -281,7 +281,12 @@ fn rotate(
     let finished = run(&mut session.host, &mut session.link, task)?;
     let origin = if arguments.level.has_r_mac() { Origin::Authentic } else { Origin::Plain };
     debug_assert_eq!(finished.stage(), RotationStage::Finished);
-    done(session, "in use, and proved by a session of their own", &format!("keys of version {:02X}", plan.version), origin);
+    done(
+        session,
+        "in use, and proved by a session of their own",
+        &format!("keys of version {:02X}", plan.version),
+        origin,
+    );
     Ok(())
 }
 
@@ -313,7 +318,8 @@ fn store_data(
 /// Commands as they are. A refusal is an answer, and the exit status tells of it.
 fn send(session: &mut Session<'_, '_, '_>, commands: &[Vec<u8>]) -> Result<(), Outcome> {
     for octets in commands {
-        let command = Command::parse(octets).map_err(|error| Outcome::Usage(format!("{}: {error}", hex::encode(octets))))?;
+        let command =
+            Command::parse(octets).map_err(|error| Outcome::Usage(format!("{}: {error}", hex::encode(octets))))?;
         let answer = match run(&mut session.host, &mut session.link, Raw::new(command)) {
             Ok(answer) => answer,
             Err(Error::Failure(failure)) => return Err(Outcome::Operation(failure)),

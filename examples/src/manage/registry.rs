@@ -1,8 +1,10 @@
 //! The registry of a card as the host has read it.
 
+use std::io;
+
 use gp_cardmanager_model::entry::Entry;
 use gp_cardmanager_model::get_status::Subset;
-use gp_cardmanager_model::host::{GetStatus, Origin};
+use gp_cardmanager_model::host::{Error, Failure, GetStatus, Origin};
 use gp_cardmanager_model::lifecycle::Kind;
 use gp_cardmanager_model::privileges::Privileges;
 use serde_json::{Value, json};
@@ -76,8 +78,8 @@ impl Row {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Registry {
     pub(super) rows: Vec<Row>,
-    /// Entries that could not be read, and why.
-    faults: Vec<String>,
+    /// What is missing, and why.
+    notes: Vec<String>,
     /// Nobody vouches for some of them.
     plain: bool,
     /// The card has said of a part that there is nothing in it.
@@ -85,13 +87,30 @@ pub(super) struct Registry {
 }
 
 impl Registry {
-    /// Reads a part of the registry.
-    pub(super) fn read(&mut self, session: &mut Session<'_, '_, '_>, subset: Subset) -> Result<(), Outcome> {
-        let (rows, faults) = (&mut self.rows, &mut self.faults);
+    /// Reads all of it. Parts that a card does not list in this way are left out, and named.
+    pub(super) fn read(session: &mut Session<'_, '_, '_>) -> Result<Self, Outcome> {
+        let mut registry = Self::default();
+        for subset in [Subset::IssuerSecurityDomain, Subset::Applications, Subset::LoadFilesAndModules] {
+            match registry.read_part(session, subset) {
+                // Some cards list load files without their modules only.
+                Err(Error::Failure(Failure::Refused(_))) if subset == Subset::LoadFilesAndModules => {
+                    registry.read_part(session, Subset::LoadFiles)?;
+                }
+                Err(Error::Failure(Failure::Refused(refusal))) if registry.rows.is_empty() => {
+                    registry.notes.push(format!("The card does not list its issuer security domain here ({refusal})."));
+                }
+                result => result?,
+            }
+        }
+        Ok(registry)
+    }
+
+    fn read_part(&mut self, session: &mut Session<'_, '_, '_>, subset: Subset) -> Result<(), Error<io::Error>> {
+        let (rows, notes) = (&mut self.rows, &mut self.notes);
         let before = rows.len();
         let task = GetStatus::new(subset, |entry| match entry {
             Ok(entry) => rows.push(Row::of(subset, &entry)),
-            Err(error) => faults.push(error.to_string()),
+            Err(error) => notes.push(format!("One entry cannot be read: {error}.")),
         });
         let listed = session.run(task)?;
         if listed.origin == Origin::Plain {
@@ -120,10 +139,9 @@ impl Registry {
             let module = |aid: &String| vec!["  module".to_owned(), aid.clone()];
             rows.extend(row.modules.iter().map(module));
         }
-        console.line("");
         console.table(&["what", "AID", "state", "belongs to", "from", "privileges"], &rows);
-        for fault in &self.faults {
-            console.finding(&format!("One entry cannot be read: {fault}."));
+        for note in &self.notes {
+            console.finding(note);
         }
         let authority = match (self.plain, self.empty) {
             (true, _) => "nobody vouches for them",
@@ -133,12 +151,12 @@ impl Registry {
                  nothing protects those"
             }
         };
-        console.line("");
-        console.finding(&format!("{} entries; {authority}.", self.rows.len()));
+        let noun = if self.rows.len() == 1 { "entry" } else { "entries" };
+        console.finding(&format!("{} {noun}; {authority}.", self.rows.len()));
         console.json(&json!({
             "event": "registry",
             "entries": self.rows.iter().map(Row::to_json).collect::<Vec<_>>(),
-            "unreadable": self.faults,
+            "notes": self.notes,
             "authentic": !self.plain,
         }));
     }

@@ -6,17 +6,17 @@ use gp_apdu::{LogicalChannel, Transport};
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::diversify::{Diversify, Kdf3};
 use gp_cardmanager_model::host::{
-    Authenticate, Candidate, CloseChannel, Error, Failure, OpenChannel, Opened, Recorded, Scheme, Select, Task, diagnose,
-    run,
+    Authenticate, Candidate, CloseChannel, Error, Failure, OpenChannel, Opened, Recorded, Scheme, Select, Task,
+    diagnose, run,
 };
 use gp_scp03::{Challenge, ChallengePolicy, ChallengeVerdict, Challenged, StaticKeys};
 use serde_json::json;
 
-use super::{Host, keys};
 use super::arguments::Arguments;
 use super::console::Console;
 use super::dry_card::duplicate;
 use super::outcome::Outcome;
+use super::{Host, keys};
 use crate::embedded_card::Randomness;
 
 /// Everything that an operation needs.
@@ -67,7 +67,7 @@ impl<'w> Session<'_, '_, 'w> {
     /// Selects the security domain.
     pub(super) fn select(&mut self) -> Result<(), Outcome> {
         let arguments = self.arguments;
-        let task = arguments.domain.as_ref().map_or(Select::issuer_security_domain(), |aid| Select::aid(aid));
+        let task = arguments.domain.as_ref().map_or(Select::issuer_security_domain(), Select::aid);
         self.selected = self.run(task)?.fci().ok().and_then(|fci| fci.aid()).or(arguments.domain);
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! The tour: one session from selection to the end, with a word on what each step proves.
 
 use gp_apdu::LogicalChannel;
-use gp_cardmanager_model::get_status::Subset;
 use gp_cardmanager_model::host::{Error, Failure, GetData, Opened, Origin};
 use gp_scp03::ChallengeVerdict;
 use serde_json::json;
@@ -164,10 +163,8 @@ fn list(session: &mut Session<'_, '_, '_>) -> Result<(), Outcome> {
         "GET STATUS asks for one part of the registry at a time and needs the session. Each entry is a template E3 of its \
          own; where the list does not fit into one answer, the card says 6310 and the host asks for the next part.",
     );
-    let mut registry = Registry::default();
-    for subset in [Subset::IssuerSecurityDomain, Subset::Applications, Subset::LoadFilesAndModules] {
-        registry.read(session, subset)?;
-    }
+    let registry = Registry::read(session)?;
+    session.console().line("");
     registry.show(session.console());
     Ok(())
 }

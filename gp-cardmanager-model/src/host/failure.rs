@@ -45,6 +45,8 @@ pub enum Failure {
     Stopped,
     /// The key version is the one that the session in use was opened with: deleting it could lock everybody out.
     KeyInUse(u8),
+    /// The keys are not those that the rotation was prepared with.
+    OtherKeys,
     /// The load file, or the data to store, has more blocks than their number in one octet can count (256).
     TooManyBlocks,
     /// A token, a receipt or a DAP block could not be made or does not verify.
@@ -78,6 +80,7 @@ impl fmt::Display for Failure {
             Self::WrongAnswer => f.write_str("the answer does not belong to the command"),
             Self::Stopped => f.write_str("the operation was stopped by the caller's own rule"),
             Self::KeyInUse(version) => write!(f, "key version {version:02X} is the one this session uses"),
+            Self::OtherKeys => f.write_str("the keys are not those that the rotation was prepared with"),
             Self::TooManyBlocks => f.write_str("the data has more than 256 blocks"),
             Self::Signature(error) => error.fmt(f),
         }

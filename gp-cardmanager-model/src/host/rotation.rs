@@ -345,7 +345,7 @@ where
             return Err(Failure::Channel(Error::Level));
         }
         if !self.rotation.fits(self.new) {
-            return Err(Failure::WrongAnswer);
+            return Err(Failure::OtherKeys);
         }
         match self.rotation.stage {
             RotationStage::Prepared => self.open_old(),

@@ -69,7 +69,8 @@ impl Slot {
         self.key_version = None;
     }
 
-    pub(super) fn install_opened(&mut self, channel: SecureChannel, key_version: u8) {
+    /// As [`install`](Self::install), and remembers the key version that the channel was opened with.
+    pub fn install_opened(&mut self, channel: SecureChannel, key_version: u8) {
         self.place = Place::Open(channel);
         self.key_version = Some(key_version);
     }

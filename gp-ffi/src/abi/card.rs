@@ -217,9 +217,7 @@ impl Context for gp_card {
 
 /// What lies in a card's context. The card borrows what stands before it, which is why it comes last, is dropped first, and
 /// is the only part that a reference is ever made to after the start.
-#[expect(unnameable_types, reason = "named by the trait alone")]
-#[expect(missing_debug_implementations, reason = "holds memory that may not be looked at")]
-pub struct Body {
+pub(super) struct Body {
     key_sets: [MaybeUninit<FactoryKeys<'static>>; KEY_SETS],
     profile: MaybeUninit<Profile<'static>>,
     card: MaybeUninit<Card<'static, Medium, Chip, Programs>>,

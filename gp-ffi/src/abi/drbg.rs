@@ -20,8 +20,7 @@ impl Context for gp_drbg {
 
 /// Which generator it is.
 #[derive(Debug)]
-#[expect(unnameable_types, reason = "named by the trait alone")]
-pub enum Drbg {
+pub(super) enum Drbg {
     /// Seeds of 32 octets.
     Aes128(CtrDrbg128),
     /// Seeds of 48 octets.

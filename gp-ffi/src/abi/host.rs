@@ -39,8 +39,7 @@ impl Context for gp_host {
 
 /// A host and the operation that is under way. What it borrows is the caller's, for as long as the header says.
 #[derive(Debug)]
-#[expect(unnameable_types, reason = "named by the trait alone")]
-pub struct State {
+pub(super) struct State {
     host: Host<'static>,
     operation: Operation,
     answer: Option<gp_answer>,
@@ -693,10 +692,11 @@ pub unsafe extern "C" fn gp_host_put_keys(
 pub unsafe extern "C" fn gp_host_set_status(host: *mut gp_host, subset: u8, state: u8, object: gp_slice) -> gp_status {
     let operation = || {
         // SAFETY: the caller's promise.
+        let named = || unsafe { aid(object) };
         let target = match subset {
             0x80 => Target::Card,
-            0x40 => Target::Application(unsafe { aid(object)? }),
-            0x60 => Target::SubTree(unsafe { aid(object)? }),
+            0x40 => Target::Application(named()?),
+            0x60 => Target::SubTree(named()?),
             _ => return Err(GP_E_ARGUMENT),
         };
         Ok(SetStatus::new(StateBody { target, state }).into())

@@ -29,8 +29,7 @@ impl Context for gp_session {
 /// Where a session is.
 #[allow(clippy::large_enum_variant, reason = "the context has room for the largest, and there is no heap")]
 #[derive(Debug, Default)]
-#[expect(unnameable_types, reason = "named by the trait alone")]
-pub enum Stage {
+pub(super) enum Stage {
     /// Before INITIALIZE UPDATE.
     Fresh(Initiator),
     /// INITIALIZE UPDATE was written.
@@ -367,6 +366,7 @@ unsafe fn enter_with_room<'a>(session: *mut gp_session, buffer: *mut gp_buf) -> 
 /// The open channel.
 fn open(stage: &mut Stage) -> Outcome<&mut SecureChannel> {
     match stage {
+        Stage::Open(channel, _) if channel.is_closed() => Err(GP_E_CLOSED),
         Stage::Open(channel, _) => Ok(channel),
         Stage::Over => Err(GP_E_CLOSED),
         _ => Err(GP_E_STATE),

@@ -3,7 +3,7 @@
 use gp_tlv::{Reader, Tag, length_len};
 
 use super::{Outcome, Room, Span, apart, code, done, give, gp_buf, gp_slice, is_usable, octets};
-use crate::status::{GP_E_ARGUMENT, GP_E_BUFFER, GP_E_STATE, GP_E_TLV_TAG, gp_status};
+use crate::status::{GP_E_ARGUMENT, GP_E_BUFFER, GP_E_STATE, GP_E_TLV_MISSING, GP_E_TLV_TAG, gp_status};
 
 /// A data object.
 #[repr(C)]
@@ -16,7 +16,7 @@ pub struct gp_tlv_object {
 }
 
 /// Reads the object that begins at `*offset` and moves the offset behind it. At the end of the octets the answer is
-/// `GP_OK` and the tag 0. On an error the offset stays.
+/// `GP_E_TLV_MISSING`. On an error the offset stays.
 ///
 /// # Safety
 /// See the rules of the header.
@@ -36,10 +36,8 @@ pub unsafe extern "C" fn gp_tlv_next(
         let (data, at) = unsafe { (octets(data, data_len)?, offset.read()) };
         let mut reader = Reader::new(data.get(at..).ok_or(GP_E_ARGUMENT)?);
         let object = reader.next_tlv().map_err(code)?;
-        let told = match object {
-            Some(object) => gp_tlv_object { tag: object.tag.to_u32(), value: gp_slice::of(object.value) },
-            None => gp_tlv_object { tag: 0, value: gp_slice::EMPTY },
-        };
+        let object = object.ok_or(GP_E_TLV_MISSING)?;
+        let told = gp_tlv_object { tag: object.tag.to_u32(), value: gp_slice::of(object.value) };
         // SAFETY: the caller's promise; usable.
         unsafe {
             give(offset, at.saturating_add(reader.offset()))?;
@@ -74,7 +72,7 @@ pub unsafe extern "C" fn gp_tlv_find(
         let (mut inside, path) = unsafe { (octets(data, data_len)?, core::slice::from_raw_parts(path, path_len)) };
         for tag in path {
             let tag = Tag::from_u32(*tag).ok_or(GP_E_TLV_TAG)?;
-            inside = Reader::new(inside).find(tag).map_err(code)?.ok_or(crate::status::GP_E_TLV_MISSING)?;
+            inside = Reader::new(inside).find(tag).map_err(code)?.ok_or(GP_E_TLV_MISSING)?;
         }
         // SAFETY: the caller's promise.
         unsafe { give(value, gp_slice::of(inside)) }

@@ -169,19 +169,27 @@ where
 {
     #[inline(always)]
     fn run<const H: usize>(&mut self) {
-        self.lanes.iter_mut().flatten().for_each(Lane::begin);
-        self.lanes.iter_mut().flatten().for_each(Lane::first);
+        // Plain loops: an iterator's closure may stay a function of its own, outside the region.
+        macro_rules! each {
+            ($lane:ident => $do:expr) => {
+                for $lane in &mut self.lanes {
+                    if let Some($lane) = $lane {
+                        $do
+                    }
+                }
+            };
+        }
+        each!(lane => lane.begin());
+        each!(lane => lane.first());
         loop {
             // Lanes that are at their end wait for the longest.
             let mut moved = false;
-            for lane in self.lanes.iter_mut().flatten() {
-                moved |= lane.step::<H>();
-            }
+            each!(lane => moved |= lane.step::<H>());
             if !moved {
                 break;
             }
         }
-        self.lanes.iter_mut().flatten().for_each(Lane::catch_up::<H>);
-        self.lanes.iter_mut().flatten().for_each(Lane::end::<H>);
+        each!(lane => lane.catch_up::<H>());
+        each!(lane => lane.end::<H>());
     }
 }

@@ -35,7 +35,7 @@ pub(super) fn meaning(shape: Shape, value: &[u8]) -> Option<String> {
         Shape::Number => (value.len() <= 4)
             .then(|| value.iter().fold(0_u32, |number, octet| number << 8 | u32::from(*octet)).to_string()),
         Shape::LifeCycle(kind) => value.first().map(|octet| LifeCycle::of(kind, *octet).to_string()),
-        Shape::Privileges => Privileges::from_report(value).map(|held| privileges(held)),
+        Shape::Privileges => Privileges::from_report(value).map(privileges),
         Shape::ImplicitSelection => value.first().map(|octet| implicit_selection(ImplicitSelection(*octet))),
         Shape::Version => Some(value.iter().map(u8::to_string).collect::<Vec<_>>().join(".")),
         Shape::TagList => Some("of each entry".into()),
@@ -71,7 +71,9 @@ pub(super) fn aid(value: &[u8]) -> Option<String> {
         return Some("no AID: 5 to 16 octets".into());
     }
     let name = known.into_iter().find(|(start, _)| value.starts_with(start)).map(|(_, name)| name.to_owned());
-    name.or_else(|| printable(value).map(|text| format!("\"{text}\"")))
+    // Proprietary AIDs begin with F, and what follows is often a name.
+    let text = printable(value).or_else(|| value.strip_prefix(&[0xF0]).and_then(printable));
+    name.or_else(|| text.map(|text| format!("\"{text}\"")))
 }
 
 fn oid(value: &[u8]) -> String {

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# c.sh: the C interface as a C program sees it. The header compiles as C99 and C++17, every function is called well and
+# badly, with the sanitizers and under valgrind; the example host runs. Needs a C and a C++ compiler, Python, and valgrind.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=${CARGO_TARGET_DIR:-$PWD/target}
+built=$target/c
+mkdir -p "$built"
+warnings=(-Wall -Wextra -Werror -pedantic)
+export GP_TEST_SCALE=${GP_TEST_SCALE:-100}
+
+CARGO_TARGET_DIR=$target/archive cargo build --locked --release -q --manifest-path gp-ffi/archive/Cargo.toml
+library=$target/archive/release/libgp_ffi.a
+
+# What the library's own object defines begins with `gp_`; the others are the compiler's.
+strange=$(nm -A --defined-only -g "$library" 2>/dev/null | awk '$1 ~ /:gp_ffi/ && $NF !~ /^(gp_|_R|_ZN)/ {print $NF}')
+[ -z "$strange" ] || { echo "symbols without the prefix: $strange" >&2; exit 1; }
+
+grep -oE '\bgp_[a-z_]+\(' gp-ffi/include/gp.h | tr -d '(' | sort -u | sed 's/.*/"&",/' >"$built/functions.h"
+printf '#include "gp.h"\nint main(void) { return 0; }\n' >"$built/header.c"
+gcc -std=c99 "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
+g++ -std=c++17 -x c++ "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
+
+tests=(gp-ffi/tests/c/*.c examples/c-host/card.c)
+include=(-Igp-ffi/include -Igp-ffi/tests/c -Iexamples/c-host -I"$built")
+gcc -std=c99 "${warnings[@]}" -g -O1 "${include[@]}" "${tests[@]}" "$library" -o "$built/tests"
+"$built/tests"
+gcc -std=c99 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" "${tests[@]}" \
+    "$library" -o "$built/tests-sanitized"
+"$built/tests-sanitized" | tail -1
+GP_TEST_SCALE=$((GP_TEST_SCALE / 20 + 1)) valgrind -q --error-exitcode=1 --leak-check=full "$built/tests" | tail -1
+
+gcc -std=c99 "${warnings[@]}" -O1 -Igp-ffi/include -Iexamples/c-host examples/c-host/*.c "$library" -o "$built/c-host"
+"$built/c-host"

@@ -1,0 +1,904 @@
+/*
+ * GlobalPlatform card management over SCP03, both ends. Generated from gp-ffi: do not edit.
+ *
+ * The rules:
+ *
+ * - All memory is the caller's. Nothing is allocated, there is no global state; two contexts may be used at the same time
+ *   by two threads, one context by one call at a time.
+ * - A context lies in zeroed memory before it is initialised, stays where it is, is never copied, and is closed at the end.
+ * - A pointer points to as much as is said. Null, misaligned and overlapping arguments, lengths beyond the address space,
+ *   contexts that are not initialised or were moved, and calls in the wrong order are refused with a status. Null is fine
+ *   for octets of length 0.
+ * - What a function says that a context keeps using stays where it is and as it is, until the context is closed or the
+ *   operation is over.
+ * - Every function answers GP_OK or an error, unless it says otherwise. After an error a buffer's content is unspecified, its
+ *   length is as before, and nothing is to be sent.
+ *
+ * Define GP_CACHED_KEYS for a library of 32 bits that was built with the feature `cached-keys`.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ */
+
+#ifndef GP_H
+#define GP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Words of 64 bits in each context, as the library was built. */
+#if UINTPTR_MAX > 0xFFFFFFFFu
+#define GP_KEY_SET_WORDS 16
+#define GP_DRBG_WORDS 12
+#define GP_SESSION_WORDS 208
+#define GP_HOST_WORDS 288
+#define GP_REGISTRY_ENTRY_WORDS 20
+#define GP_KEY_SLOT_WORDS 10
+#define GP_OBJECT_SLOT_WORDS 6
+#define GP_CHANNEL_WORDS 224
+#define GP_CARD_WORDS 320
+#elif defined(GP_CACHED_KEYS)
+#define GP_KEY_SET_WORDS 16
+#define GP_DRBG_WORDS 12
+#define GP_SESSION_WORDS 192
+#define GP_HOST_WORDS 256
+#define GP_REGISTRY_ENTRY_WORDS 20
+#define GP_KEY_SLOT_WORDS 10
+#define GP_OBJECT_SLOT_WORDS 6
+#define GP_CHANNEL_WORDS 208
+#define GP_CARD_WORDS 256
+#else
+#define GP_KEY_SET_WORDS 16
+#define GP_DRBG_WORDS 12
+#define GP_SESSION_WORDS 24
+#define GP_HOST_WORDS 96
+#define GP_REGISTRY_ENTRY_WORDS 20
+#define GP_KEY_SLOT_WORDS 10
+#define GP_OBJECT_SLOT_WORDS 6
+#define GP_CHANNEL_WORDS 40
+#define GP_CARD_WORDS 256
+#endif
+
+/* Octets that the storage programs at once. */
+#define GP_STORAGE_UNIT 16
+
+/* The card vouches for the answer: its R-MAC holds. */
+#define GP_REPLY_AUTHENTIC 1
+
+/* Nobody vouches for the answer: this level has no R-MAC, or there is no session. */
+#define GP_REPLY_PLAIN 2
+
+/* A bare error status, which nothing can vouch for. */
+#define GP_REPLY_REFUSED 3
+
+/* What a function answers: 0 when it did what was asked. */
+typedef int32_t gp_status;
+
+/* Octets that are only read. */
+typedef struct gp_slice {
+    /* Where they begin; may be null when there are none. */
+    const uint8_t *ptr;
+    /* How many there are. */
+    size_t len;
+} gp_slice;
+
+/* A command. */
+typedef struct gp_command {
+    /* Class. */
+    uint8_t cla;
+    /* Instruction. */
+    uint8_t ins;
+    /* First parameter. */
+    uint8_t p1;
+    /* Second parameter. */
+    uint8_t p2;
+    /* Data. */
+    struct gp_slice data;
+    /* How much answer is expected: 0 for none, else 1 to 256, in the extended form to 65536. */
+    uint32_t le;
+    /* 1 for the extended form, 0 for the short one. */
+    uint8_t extended;
+} gp_command;
+
+/* A buffer: `len` octets at `ptr` are in use, of `cap` that are there. */
+typedef struct gp_buf {
+    /* Where it begins. */
+    uint8_t *ptr;
+    /* How many octets are in use. */
+    size_t len;
+    /* How many octets there are. */
+    size_t cap;
+} gp_buf;
+
+/* A card. Zeroed memory, then `gp_card_open`; `gp_card_close` wipes it. */
+typedef struct gp_card {
+    uint64_t opaque[GP_CARD_WORDS];
+} gp_card;
+
+/* Memory for one entry of a card's registry. */
+typedef struct gp_registry_entry {
+    uint64_t opaque[GP_REGISTRY_ENTRY_WORDS];
+} gp_registry_entry;
+
+/* Memory for 32 octets of a key. */
+typedef struct gp_key_slot {
+    uint64_t opaque[GP_KEY_SLOT_WORDS];
+} gp_key_slot;
+
+/* Memory for 32 octets of a data object. */
+typedef struct gp_object_slot {
+    uint64_t opaque[GP_OBJECT_SLOT_WORDS];
+} gp_object_slot;
+
+/* Memory for a logical channel and its session. */
+typedef struct gp_channel {
+    uint64_t opaque[GP_CHANNEL_WORDS];
+} gp_channel;
+
+/* The memory of a card: arrays that the program sets aside. They stay with the card until it is closed. */
+typedef struct gp_card_memory {
+    /* Security domains, applications, load files and modules: one entry each. */
+    struct gp_registry_entry *registry;
+    /* How many. */
+    size_t registry_len;
+    /* Keys: three for each key set. */
+    struct gp_key_slot *keys;
+    /* How many. */
+    size_t keys_len;
+    /* Data objects: one for every 32 octets of each; may be null with length 0. */
+    struct gp_object_slot *objects;
+    /* How many. */
+    size_t objects_len;
+    /* Logical channels, 1 to 20. */
+    struct gp_channel *channels;
+    /* How many. */
+    size_t channels_len;
+    /* Where a chained command is put together: 7 octets more than its longest data. */
+    uint8_t *chain;
+    /* How many octets. */
+    size_t chain_len;
+} gp_card_memory;
+
+/*
+ The medium of a card: two slots that are erased whole and programmed in units of `GP_STORAGE_UNIT` octets. Each function
+ answers 0 when it is done, and anything else when the medium failed. `slot` is 0 or 1.
+ */
+typedef struct gp_storage {
+    /* Handed to the functions. */
+    void *context;
+    /* Octets of each slot, a multiple of `GP_STORAGE_UNIT`. */
+    uint32_t slot_size;
+    /* Reads `len` octets that begin at `at`. */
+    int32_t (*read)(void *context, uint8_t slot, uint32_t at, uint8_t *out, size_t len);
+    /* Erases the slot: it reads FF everywhere afterwards. */
+    int32_t (*erase)(void *context, uint8_t slot);
+    /* Programs one unit, once between two erases. */
+    int32_t (*program)(void *context, uint8_t slot, uint32_t at, const uint8_t *unit);
+} gp_storage;
+
+/* What the chip gives. */
+typedef struct gp_platform {
+    /* Handed to the functions. */
+    void *context;
+    /* Fills `out` with octets that nobody can predict. Answers 0 when it did. */
+    int32_t (*random)(void *context, uint8_t *out, size_t len);
+    /*
+     Begins a hash: 1 SHA-1, 2 SHA-256, 3 SHA-384, 4 SHA-512. Answers 0 when the algorithm is there.
+     May be null when there is none; then the next two are not called.
+     */
+    int32_t (*hash_begin)(void *context, uint8_t algorithm);
+    /* Takes the next octets of the message. */
+    void (*hash_update)(void *context, const uint8_t *octets, size_t len);
+    /* Ends the hash and writes it. */
+    void (*hash_finish)(void *context, uint8_t *out, size_t len);
+} gp_platform;
+
+/* A command on its way through an application. */
+typedef struct gp_apdu_exchange {
+    /* CLA without secure messaging, INS, P1, P2. */
+    uint8_t header[4];
+    /* The security level under which it came, or -1 without a session. */
+    int16_t level;
+    /* Its data. It lies where the answer goes, or not: read what is needed before the answer is written. */
+    struct gp_slice data;
+    /* Where the answer goes. */
+    uint8_t *answer;
+    /* How much room there is. */
+    size_t answer_cap;
+    /* How much was written. */
+    size_t answer_len;
+} gp_apdu_exchange;
+
+/*
+ All applications behind one table. `aid` names the instance that is meant. Functions that answer `uint16_t` answer a
+ status word: 0x9000, a warning (62xx, 63xx) or a refusal. Any may be null: then installing and deleting succeed,
+ selecting succeeds without an answer, and commands are refused with 6D00.
+ */
+typedef struct gp_applets {
+    /* Handed to the functions. */
+    void *context;
+    /* Creates an instance of `module`, with the install parameters for it. */
+    uint16_t (*install)(void *context,
+                        struct gp_slice aid,
+                        struct gp_slice module,
+                        struct gp_slice parameters);
+    /* The instance becomes selected; an answer replaces the card's. */
+    uint16_t (*select)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
+    /* The instance is no longer selected. */
+    void (*deselect)(void *context, struct gp_slice aid);
+    /* A command for the selected instance. */
+    uint16_t (*process)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
+    /* Personalisation data for the instance. */
+    uint16_t (*personalize)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
+    /* The instance is deleted. */
+    void (*removed)(void *context, struct gp_slice aid);
+    /* Answers 1 when the instance lets its security domain open and unwrap sessions for it. */
+    uint8_t (*uses_secure_channel)(void *context, struct gp_slice aid);
+} gp_applets;
+
+/* Key-ENC, Key-MAC and Key-DEK. Zeroed memory, then `gp_key_set_init`; `gp_key_set_close` wipes it. */
+typedef struct gp_key_set {
+    uint64_t opaque[GP_KEY_SET_WORDS];
+} gp_key_set;
+
+/* A key set of the factory. */
+typedef struct gp_factory_keys {
+    /* Key version number. */
+    uint8_t version;
+    /* The keys. */
+    const struct gp_key_set *keys;
+} gp_factory_keys;
+
+/* What a card is born with. All of it stays where it is until the card is closed. */
+typedef struct gp_profile {
+    /* Key sets of the issuer security domain, 1 to 4; the first is the default one. */
+    const struct gp_factory_keys *key_sets;
+    /* How many. */
+    size_t key_sets_len;
+    /* AID of the issuer security domain; empty for the customary one. */
+    struct gp_slice isd;
+    /* The "i" parameter; 0x70 is S8 with everything, 0x71 S16. */
+    uint8_t i;
+    /* Key diversification data. */
+    uint8_t diversification[10];
+    /* Failed authentications in a row that lock a key set; 0 for no limit. */
+    uint8_t max_failures;
+} gp_profile;
+
+/* A generator. Zeroed memory, then `gp_drbg_init`; `gp_drbg_close` wipes it. */
+typedef struct gp_drbg {
+    uint64_t opaque[GP_DRBG_WORDS];
+} gp_drbg;
+
+/* The host of management operations. Zeroed memory, then `gp_host_init`; `gp_host_close` wipes it. */
+typedef struct gp_host {
+    uint64_t opaque[GP_HOST_WORDS];
+} gp_host;
+
+/* The host's end of a session. Zeroed memory, then `gp_session_init`; `gp_session_close` wipes it. */
+typedef struct gp_session {
+    uint64_t opaque[GP_SESSION_WORDS];
+} gp_session;
+
+/* The result of an operation. */
+typedef struct gp_answer {
+    /* Data of the last answer, in the response buffer of the host: good until the next operation. */
+    struct gp_slice data;
+    /* Its status word. */
+    uint16_t status_word;
+    /* `GP_REPLY_AUTHENTIC` or `GP_REPLY_PLAIN`: who vouches for it. An operation of several answers has the worst. */
+    uint8_t kind;
+    /* How many entries a listing showed. */
+    uint32_t entries;
+} gp_answer;
+
+/* An entry of the registry, as GET STATUS tells of it. */
+typedef struct gp_entry {
+    /* AID; empty when the card does not say it. */
+    struct gp_slice aid;
+    /* Life cycle state. */
+    uint8_t life_cycle;
+    /* Privileges, three octets. */
+    uint8_t privileges[3];
+    /* All data objects of the entry. */
+    struct gp_slice objects;
+} gp_entry;
+
+/* Called for each entry; what it is given is good until it returns. Any answer but 0 stops the listing. */
+typedef int32_t (*gp_entry_visitor)(void *context, const struct gp_entry *entry);
+
+/* An installation: INSTALL for install and make selectable. */
+typedef struct gp_install {
+    /* Load file that holds the module. */
+    struct gp_slice load_file;
+    /* Module. */
+    struct gp_slice module;
+    /* AID of the new application. */
+    struct gp_slice application;
+    /* Privileges, 1 or 3 octets. */
+    struct gp_slice privileges;
+    /* Install parameters with their tags, `C9` at least. */
+    struct gp_slice parameters;
+    /* Token; empty for none. */
+    struct gp_slice token;
+} gp_install;
+
+/* A load file to be loaded: INSTALL for load and LOAD. */
+typedef struct gp_load {
+    /* AID of the load file. */
+    struct gp_slice load_file;
+    /* Security domain that gets it; empty for the one of the session. */
+    struct gp_slice security_domain;
+    /* Hash of the data block; empty for none. */
+    struct gp_slice hash;
+    /* Load parameters; empty for none. */
+    struct gp_slice parameters;
+    /* Token; empty for none. */
+    struct gp_slice token;
+    /* The load file data block, in as many parts as it lies in. */
+    const struct gp_slice *parts;
+    /* How many parts. */
+    size_t parts_len;
+} gp_load;
+
+/* What the card says of its keys before any key is needed. */
+typedef struct gp_key_info {
+    /* Key diversification data. */
+    uint8_t diversification[10];
+    /* Key version number. */
+    uint8_t key_version;
+    /* The "i" parameter. */
+    uint8_t i;
+    /* Sequence counter, most significant octet first. */
+    uint8_t sequence[3];
+    /* 1 when there is a sequence counter. */
+    uint8_t has_sequence;
+} gp_key_info;
+
+/* Computes with keys that never leave a module: AES-CMAC (SP 800-38B) is all that the protocol needs of Key-ENC and Key-MAC. */
+typedef struct gp_key_source {
+    /* Handed to the function. */
+    void *context;
+    /*
+     AES-CMAC under key 1 (Key-ENC) or 2 (Key-MAC) over `count` parts one after the other, written to the 16 octets of
+     `mac`. Answers 0 when it did.
+     */
+    int32_t (*cmac)(void *context,
+                    uint8_t key,
+                    const struct gp_slice *parts,
+                    size_t count,
+                    uint8_t *mac);
+    /* 16, 24 or 32 octets. */
+    size_t key_len;
+} gp_key_source;
+
+/* What an answer is worth, and its status word. */
+typedef struct gp_reply {
+    /* One of `GP_REPLY_AUTHENTIC`, `GP_REPLY_PLAIN`, `GP_REPLY_REFUSED`. */
+    uint8_t kind;
+    /* The status word. */
+    uint16_t status_word;
+} gp_reply;
+
+/* A data object. */
+typedef struct gp_tlv_object {
+    /* The tag: its one to three octets as a number, `0x9F70`. */
+    uint32_t tag;
+    /* The value, inside the octets that were read. */
+    struct gp_slice value;
+} gp_tlv_object;
+
+/* Done. */
+#define GP_OK 0
+
+/* A pointer is null, misaligned or overlaps another, or a value is not one of those that the parameter knows. */
+#define GP_E_ARGUMENT -1
+
+/* The context is not initialised, or this is not what comes next. */
+#define GP_E_STATE -2
+
+/* The buffer is too small. */
+#define GP_E_BUFFER -3
+
+/* The context is smaller than this library needs: its header is of another version or configuration. */
+#define GP_E_SIZE -4
+
+/* A function of a table reported an error. */
+#define GP_E_CALLBACK -5
+
+/* A key is not 16, 24 or 32 octets long, or the keys of a set differ in length. */
+#define GP_E_KEY_LENGTH -100
+
+/* A challenge is not 8 or 16 octets long. */
+#define GP_E_CHALLENGE_LENGTH -101
+
+/* An AID is not 5 to 16 octets long. */
+#define GP_E_AID_LENGTH -102
+
+/* Another logical channel than the session's, or a class that cannot be protected. */
+#define GP_E_CLASS -103
+
+/* An answer of the handshake is not as long as it says. */
+#define GP_E_MALFORMED -104
+
+/* The card speaks another secure channel protocol. */
+#define GP_E_OTHER_PROTOCOL -105
+
+/* The card answers in the other mode (S8 and S16). */
+#define GP_E_OTHER_MODE -106
+
+/* The card wants a challenge of 16 octets. */
+#define GP_E_TRY_S16 -107
+
+/* The card answers with another key version than asked for. */
+#define GP_E_OTHER_KEY_VERSION -108
+
+/* The card cryptogram is wrong: other keys, or another card. Nothing was sent that the card counts as a failure. */
+#define GP_E_CARD_CRYPTOGRAM -109
+
+/* The card challenge is not the one that follows from its counter. */
+#define GP_E_CARD_CHALLENGE -110
+
+/* The card, or the session, does not offer this security level. */
+#define GP_E_LEVEL -111
+
+/* The protection of an answer is missing or wrong: the session is over and wiped. */
+#define GP_E_SECURITY -112
+
+/* The session is over. */
+#define GP_E_CLOSED -113
+
+/* The limit of messages is reached; nothing was sent. */
+#define GP_E_MESSAGE_LIMIT -114
+
+/* The encryption counter is exhausted; nothing was sent. */
+#define GP_E_COUNTER -115
+
+/* Nobody vouches for the answer. */
+#define GP_E_NOT_AUTHENTIC -116
+
+/* The keys are not there, or the module that holds them failed. */
+#define GP_E_KEY_SOURCE -117
+
+/* The octets end too early. */
+#define GP_E_APDU_TRUNCATED -200
+
+/* There are octets behind the end. */
+#define GP_E_APDU_TRAILING -201
+
+/* The class octet is FF. */
+#define GP_E_APDU_CLASS -202
+
+/* The data does not fit the form. */
+#define GP_E_APDU_DATA_TOO_LONG -203
+
+/* Le does not fit the form. */
+#define GP_E_APDU_LE_TOO_LARGE -204
+
+/* A chained command, or its answer, broke. */
+#define GP_E_APDU_CHAIN -205
+
+/* The answer is too long for the buffer, or came in too many parts. */
+#define GP_E_APDU_RESPONSE -206
+
+/* Nothing is under way. */
+#define GP_E_APDU_FINISHED -207
+
+/* Any other error of an APDU. */
+#define GP_E_APDU -299
+
+/* The octets end inside an object. */
+#define GP_E_TLV_TRUNCATED -300
+
+/* This is no tag. */
+#define GP_E_TLV_TAG -301
+
+/* The length is indefinite or of more than 4 octets. */
+#define GP_E_TLV_LENGTH -302
+
+/* Templates are nested too deep. */
+#define GP_E_TLV_DEPTH -303
+
+/* There are octets behind the last object. */
+#define GP_E_TLV_TRAILING -304
+
+/* The object is not there. */
+#define GP_E_TLV_MISSING -305
+
+/* Another object stands there. */
+#define GP_E_TLV_UNEXPECTED -306
+
+/* Any other error of TLV. */
+#define GP_E_TLV -399
+
+/* A field of a command or answer is not acceptable. */
+#define GP_E_BODY -400
+
+/* The key check value does not fit the key. */
+#define GP_E_CHECK_VALUE -401
+
+/* The operation needs an open session. */
+#define GP_E_NO_SESSION -500
+
+/* The list has too many pages. */
+#define GP_E_TOO_MANY_PAGES -501
+
+/* The answer does not belong to the command. */
+#define GP_E_WRONG_ANSWER -502
+
+/* The operation was stopped by the caller's own rule. */
+#define GP_E_STOPPED -503
+
+/* The key version is the one that the session uses. */
+#define GP_E_KEY_IN_USE -504
+
+/* More than 256 blocks. */
+#define GP_E_TOO_MANY_BLOCKS -505
+
+/* A signature does not hold or cannot be made. */
+#define GP_E_SIGNATURE -506
+
+/* Any other failure of an operation. */
+#define GP_E_OPERATION -599
+
+/* A seed or an additional input has the wrong length. */
+#define GP_E_SEED_LENGTH -600
+
+/* More than 65536 octets were asked for at once. */
+#define GP_E_REQUEST_TOO_LONG -601
+
+/* The generator must be reseeded. */
+#define GP_E_RESEED -602
+
+/* The storage failed, or holds no card that fits this memory. */
+#define GP_E_STORAGE -610
+
+/* The memory does not fit the profile. */
+#define GP_E_MEMORY -611
+
+/* Added to the status word with which a card refused. */
+#define GP_REFUSED 65536
+
+/* Added to the status word with which a card warned. */
+#define GP_WARNED 131072
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/* The version of the library: major, minor, patch in the lower three octets. */
+uint32_t gp_version(void);
+
+/* What a status says, in English, ended by a zero octet. Never null, never to be freed. */
+const char *gp_status_text(gp_status status);
+
+/* The status word of the card behind a status, or 0 when it is none of the card's. */
+uint16_t gp_status_word(gp_status status);
+
+/* Reads a command. Its data points into `apdu`. */
+gp_status gp_command_parse(const uint8_t *apdu, size_t apdu_len, struct gp_command *command);
+
+/* Writes a command into the buffer. */
+gp_status gp_command_build(const struct gp_command *command, struct gp_buf *apdu);
+
+/* How many octets of a `gp_card` this library uses; see `gp_session_size`. */
+size_t gp_card_size(void);
+
+/*
+ Starts a card: from its storage, or where that is blank, from the profile. What the tables and arrays point to stays
+ until the card is closed; the tables themselves are copied. `applets` may be null.
+ */
+gp_status gp_card_open(struct gp_card *card,
+                       const struct gp_card_memory *memory,
+                       const struct gp_storage *storage,
+                       const struct gp_platform *platform,
+                       const struct gp_applets *applets,
+                       const struct gp_profile *profile);
+
+/*
+ Answers one command: `apdu_len` octets come in at `apdu`, whose room is `apdu_cap` octets, at least 261; the answer
+ stands there afterwards. Says how long it is: at least 2, or 0 when the arguments are not usable or no card is open.
+ */
+size_t gp_card_process(struct gp_card *card,
+                       uint8_t *apdu,
+                       size_t apdu_len,
+                       size_t apdu_cap);
+
+/* Power off and on: sessions end, what was pending is gone. */
+gp_status gp_card_reset(struct gp_card *card);
+
+/* Ends the card and wipes its context. What it keeps is in its storage. Twice is fine, and so is null. */
+void gp_card_close(struct gp_card *card);
+
+/*
+ A generator from full-entropy octets: 32 for AES-128, 48 for AES-256. The personalization, at most as long, may be null
+ with length 0.
+ */
+gp_status gp_drbg_init(struct gp_drbg *drbg,
+                       const uint8_t *entropy,
+                       size_t entropy_len,
+                       const uint8_t *personalization,
+                       size_t personalization_len);
+
+/* Mixes fresh entropy in, as much as at the beginning, and an additional input that may be null with length 0. */
+gp_status gp_drbg_reseed(struct gp_drbg *drbg,
+                         const uint8_t *entropy,
+                         size_t entropy_len,
+                         const uint8_t *additional,
+                         size_t additional_len);
+
+/* Fills `out` with at most 65536 random octets. */
+gp_status gp_drbg_generate(struct gp_drbg *drbg,
+                           uint8_t *out,
+                           size_t out_len,
+                           const uint8_t *additional,
+                           size_t additional_len);
+
+/* Wipes the generator. Twice is fine, and so is null. */
+void gp_drbg_close(struct gp_drbg *drbg);
+
+/*
+ Begins a host that works in these two buffers: 261 octets hold every short command, 258 every short response; longer
+ operations need more. Both stay with the host until it is closed; the program reaches them through `gp_host_io` alone.
+ */
+gp_status gp_host_init(struct gp_host *host,
+                       uint8_t *command,
+                       size_t command_cap,
+                       uint8_t *response,
+                       size_t response_cap);
+
+/* How many octets of a `gp_host` this library uses; see `gp_session_size`. */
+size_t gp_host_size(void);
+
+/*
+ Gives the host an open session, which ends here: the host protects its commands with it from now on, on the session's
+ logical channel.
+ */
+gp_status gp_host_adopt(struct gp_host *host,
+                        struct gp_session *session);
+
+/* Sends on this logical channel, 0 to 19, from now on. */
+gp_status gp_host_set_channel(struct gp_host *host, uint8_t channel);
+
+/* The octets to send, and the room for what comes back. `GP_E_STATE` when no operation is under way. */
+gp_status gp_host_io(struct gp_host *host, struct gp_slice *command, struct gp_buf *response);
+
+/*
+ Takes note that so many octets have come into the room of `gp_host_io`. `*more` is 1 when there is more to send, and 0
+ when the operation is done. Any error ends the operation.
+ */
+gp_status gp_host_digest(struct gp_host *host,
+                         size_t received,
+                         uint8_t *more);
+
+/* What came out of the operation that is done. `GP_E_STATE` when none is. */
+gp_status gp_host_answer(const struct gp_host *host, struct gp_answer *answer);
+
+/*
+ Gives up an answer that will not come: the operation is over, and so is the session, since nobody knows whether the
+ card has counted the command.
+ */
+gp_status gp_host_abandon(struct gp_host *host);
+
+/* Takes note that the card was reset: no session, no logical channel but the basic one. */
+gp_status gp_host_reset(struct gp_host *host);
+
+/* Ends session and host and wipes both. Twice is fine, and so is null. */
+void gp_host_close(struct gp_host *host);
+
+/*
+ SELECT by name: an AID, or its first octets, or none for the issuer security domain. It ends the session.
+
+ Rule: the name stays until the operation is over.
+ */
+gp_status gp_host_select(struct gp_host *host,
+                         struct gp_slice name);
+
+/* GET DATA: one data object by its tag of one or two octets. */
+gp_status gp_host_get_data(struct gp_host *host, uint16_t tag);
+
+/*
+ GET STATUS: shows the entries of one part of the registry to `visit`. `subset` is P1: 0x80 the issuer security domain,
+ 0x40 applications and security domains, 0x20 load files, 0x10 load files with their modules.
+
+ Rule: the context stays until the operation is over.
+ */
+gp_status gp_host_get_status(struct gp_host *host,
+                             uint8_t subset,
+                             gp_entry_visitor visit,
+                             void *context);
+
+/*
+ INSTALL for install and make selectable.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_install(struct gp_host *host, const struct gp_install *parameters);
+
+/*
+ INSTALL for load, and LOAD in as many blocks as it takes.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_load(struct gp_host *host, const struct gp_load *parameters);
+
+/* DELETE: an application or a load file; with `related` 1 a load file and all applications from it. */
+gp_status gp_host_delete(struct gp_host *host, struct gp_slice object, uint8_t related);
+
+/* DELETE: all keys of a version, other than the one of the session. */
+gp_status gp_host_delete_keys(struct gp_host *host, uint8_t version);
+
+/*
+ PUT KEY: puts a key set under `version`, in place of version `replaces` or, when that is 0, beside the others. The
+ values are encrypted with the Key-DEK of `current`, and the check values that come back are compared.
+
+ Rule: both key sets stay until the operation is over.
+ */
+gp_status gp_host_put_keys(struct gp_host *host,
+                           uint8_t replaces,
+                           uint8_t version,
+                           const struct gp_key_set *keys,
+                           const struct gp_key_set *current);
+
+/*
+ SET STATUS: `subset` is P1 (0x80 the card, 0x40 an application or security domain, 0x60 a security domain and all below
+ it), `state` is P2.
+ */
+gp_status gp_host_set_status(struct gp_host *host,
+                             uint8_t subset,
+                             uint8_t state,
+                             struct gp_slice object);
+
+/*
+ STORE DATA without encryption of its own, in as many blocks as it takes: to the security domain of the session, or to
+ an application of it. `structure` is 0 for none, 1 for DGI, 2 for BER-TLV.
+
+ Rule: the data stays until the operation is over.
+ */
+gp_status gp_host_store_data(struct gp_host *host,
+                             uint8_t structure,
+                             struct gp_slice data,
+                             struct gp_slice application);
+
+/*
+ Any command, protected when there is a session. A refusal is an answer: `gp_host_answer` has its status word.
+
+ Rule: the data of the command stays until the operation is over.
+ */
+gp_status gp_host_raw(struct gp_host *host,
+                      const struct gp_command *command);
+
+/*
+ Takes three keys of 16, 24 or 32 octets, all of the same length, which are copied.
+
+ Rule: every pointer points to as much as is said.
+ */
+gp_status gp_key_set_init(struct gp_key_set *keys,
+                          const uint8_t *enc,
+                          const uint8_t *mac,
+                          const uint8_t *dek,
+                          size_t key_len);
+
+/* Wipes the keys. Twice is fine, and so is null. */
+void gp_key_set_close(struct gp_key_set *keys);
+
+/*
+ How many octets of a `gp_session` this library uses. A program may set aside fewer than `sizeof(gp_session)` if it
+ asserts that they are enough.
+ */
+size_t gp_session_size(void);
+
+/*
+ Begins a session: host challenge of 8 (S8) or 16 octets (S16), fresh and unpredictable; logical channel 0 to 19; key
+ version number, 0 for the card's first set.
+ */
+gp_status gp_session_init(struct gp_session *session,
+                          const uint8_t *host_challenge,
+                          size_t host_challenge_len,
+                          uint8_t channel,
+                          uint8_t key_version);
+
+/* Writes INITIALIZE UPDATE (14 or 22 octets) into the buffer. */
+gp_status gp_session_initialize_update(struct gp_session *session, struct gp_buf *command);
+
+/*
+ Reads the answer to INITIALIZE UPDATE, status word included, and tells what the card says of its keys (`info` may be
+ null): enough to find or derive them. Any error ends the session.
+ */
+gp_status gp_session_challenged(struct gp_session *session,
+                                const uint8_t *response,
+                                size_t response_len,
+                                struct gp_key_info *info);
+
+/*
+ Verifies the card cryptogram with these keys and, if it holds, writes EXTERNAL AUTHENTICATE (21 or 37 octets) into the
+ buffer. `level` is 0x00, 0x01, 0x03, 0x11, 0x13 or 0x33. Any error but of the arguments ends the session, and nothing
+ is to be sent.
+ */
+gp_status gp_session_authenticate(struct gp_session *session,
+                                  const struct gp_key_set *keys,
+                                  uint8_t level,
+                                  struct gp_buf *command);
+
+/* As `gp_session_authenticate`, with keys that stay in a module. */
+gp_status gp_session_authenticate_with(struct gp_session *session,
+                                       const struct gp_key_source *source,
+                                       uint8_t level,
+                                       struct gp_buf *command);
+
+/* Reads the answer to EXTERNAL AUTHENTICATE: the session is open, or over. */
+gp_status gp_session_confirm(struct gp_session *session,
+                             const uint8_t *response,
+                             size_t response_len);
+
+/*
+ Protects the command in the buffer, in place: it grows by up to 16 octets of padding and 16 of C-MAC. Any error leaves
+ command and session as they were.
+ */
+gp_status gp_session_wrap(struct gp_session *session,
+                          struct gp_buf *apdu);
+
+/*
+ Verifies and decrypts the answer in the buffer, in place: afterwards the buffer holds its data, and `reply` (which may
+ be null) says what it is worth and its status word. `GP_E_SECURITY` ends the session and wipes it.
+ */
+gp_status gp_session_unwrap(struct gp_session *session,
+                            struct gp_buf *apdu,
+                            struct gp_reply *reply);
+
+/* The most octets of plain data that a short command can carry now; 0 when the session is not open. */
+size_t gp_session_max_data(const struct gp_session *session);
+
+/* The security level, or -1 when the session is not open. */
+int32_t gp_session_level(const struct gp_session *session);
+
+/* Ends the session on this side and wipes it: also when an answer never came. Twice is fine, and so is null. */
+void gp_session_close(struct gp_session *session);
+
+/* Without a session: reads a plain response. Its data begins at `response`, and its length is told. */
+gp_status gp_response_parse(const uint8_t *response,
+                            size_t response_len,
+                            size_t *data_len,
+                            uint16_t *status_word);
+
+/* Writes a response: data and status word. */
+gp_status gp_response_build(const uint8_t *data,
+                            size_t data_len,
+                            uint16_t status_word,
+                            struct gp_buf *response);
+
+/*
+ Reads the object that begins at `*offset` and moves the offset behind it. At the end of the octets the answer is
+ `GP_E_TLV_MISSING`. On an error the offset stays.
+ */
+gp_status gp_tlv_next(const uint8_t *data,
+                      size_t data_len,
+                      size_t *offset,
+                      struct gp_tlv_object *found);
+
+/*
+ Finds the value of the object that a path of tags leads to, each inside the one before: at most 8. `GP_E_TLV_MISSING`
+ when it is not there.
+ */
+gp_status gp_tlv_find(const uint8_t *data,
+                      size_t data_len,
+                      const uint32_t *path,
+                      size_t path_len,
+                      struct gp_slice *value);
+
+/* Writes an object behind what is in the buffer. On an error the buffer is as before. */
+gp_status gp_tlv_put(struct gp_buf *buffer, uint32_t tag, const uint8_t *value, size_t value_len);
+
+/* Opens a template behind what is in the buffer and tells where: what is put next goes into it, until `gp_tlv_close`. */
+gp_status gp_tlv_open(struct gp_buf *buffer,
+                      uint32_t tag,
+                      size_t *mark);
+
+/* Closes the template that was opened at this mark: its length is put in front of what was written since. */
+gp_status gp_tlv_close(struct gp_buf *buffer,
+                       size_t mark);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* GP_H */
