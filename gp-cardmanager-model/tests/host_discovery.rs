@@ -356,6 +356,20 @@ fn a_guard_stops_before_the_limit() {
     attempt(&right, 0, &mut resumed).0.unwrap();
 }
 
+/// A card of the other mode refuses the length of the challenge: no key was tried.
+#[test]
+fn a_guard_does_not_count_a_challenge_of_the_wrong_length() {
+    let right = keys(16);
+    let mut card = TestCard::new(16, 0x71, |_, _: &[u8]| NONE);
+    let (mut command, mut response) = ([0; 261], [0; 258]);
+    let mut host = Host::new(&mut command, &mut response, ());
+    let mut guard = Guard::default();
+    let task = Authenticate::new(Challenge::new(&[3; 8]).unwrap(), SecurityLevel::CMac, |_| Ok(&right));
+    let error = run(&mut host, &mut card, task.guarded(&mut guard)).unwrap_err();
+    assert_eq!(error.failure(), Some(Failure::Channel(gp_scp03::Error::TryS16)));
+    assert_eq!((guard.failures(), card.count(ins::INITIALIZE_UPDATE)), (0, 1));
+}
+
 /// A lost answer counts: the card may have counted it.
 #[test]
 fn a_guard_counts_what_nobody_knows() {

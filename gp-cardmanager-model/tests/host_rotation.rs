@@ -55,6 +55,8 @@ struct KeyCard {
     /// What this card does not do.
     refuses_single_keys: bool,
     breaks_dek: bool,
+    /// Acknowledges PUT KEY and stores nothing, so many times.
+    forgets: usize,
 }
 
 impl KeyCard {
@@ -69,6 +71,7 @@ impl KeyCard {
             failed_authentications: 0,
             refuses_single_keys: false,
             breaks_dek: false,
+            forgets: 0,
         }
     }
 
@@ -145,6 +148,10 @@ impl KeyCard {
         }
         let mut answer = vec![put.version];
         keys.iter().for_each(|key| answer.extend(key.kcv()));
+        if self.forgets > 0 {
+            self.forgets -= 1;
+            return (answer, StatusWord::OK);
+        }
         match <[Key; 3]>::try_from(keys) {
             Ok([enc, mac, mut dek]) => {
                 if let Some(replaced) = put.target.replaces {
@@ -380,6 +387,28 @@ fn a_torn_put_key_of_an_added_set() {
         let mut record = way.rotation().to_bytes();
         card.power_on(Power::Torn);
         assert_eq!(way.run(&mut card, &mut record).unwrap_err(), Error::Transport(Cut));
+        way.check(&card, &record);
+        card.power_on(Power::Stays);
+        assert!(way.run(&mut card, &mut record).unwrap().is_finished());
+        way.check_end(&card);
+    }
+}
+
+/// A card that says it has the keys and has them not: one run puts them once, and the next one finds out and puts them
+/// again.
+#[test]
+fn a_card_that_forgets_what_it_acknowledged() {
+    for way in WAYS {
+        let mut card = way.card();
+        card.forgets = 1;
+        let mut record = way.rotation().to_bytes();
+        let error = way.run(&mut card, &mut record).unwrap_err();
+        let same_version = way.new_version == way.old_version;
+        match error.failure().unwrap() {
+            Failure::Channel(gp_scp03::Error::CardCryptogram) => assert!(same_version),
+            failure => assert_eq!(failure.status(), Some(StatusWord::REFERENCED_DATA_NOT_FOUND)),
+        }
+        assert_eq!(Rotation::from_bytes(&record).unwrap().stage(), RotationStage::Stored);
         way.check(&card, &record);
         card.power_on(Power::Stays);
         assert!(way.run(&mut card, &mut record).unwrap().is_finished());

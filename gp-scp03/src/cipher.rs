@@ -1,12 +1,23 @@
 //! AES with a key length known at run time, and CBC over it (SP 800-38A). Private: nothing generic over ciphers leaves this crate.
 
+use aes::Aes128;
+#[cfg(feature = "cached-keys")]
+use aes::Aes128Enc;
+#[cfg(feature = "aes-192")]
+use aes::Aes192;
+#[cfg(all(feature = "cached-keys", feature = "aes-192"))]
+use aes::Aes192Enc;
+#[cfg(feature = "aes-256")]
+use aes::Aes256;
+#[cfg(all(feature = "cached-keys", feature = "aes-256"))]
+use aes::Aes256Enc;
+#[cfg(feature = "cached-keys")]
 use aes::cipher::consts::U16;
+#[cfg(feature = "cached-keys")]
 use aes::cipher::typenum::Unsigned;
-use aes::cipher::{
-    BlockCipherDecBackend, BlockCipherDecClosure, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit,
-    ParBlocks,
-};
-use aes::{Aes128, Aes128Enc, Aes192, Aes192Enc, Aes256, Aes256Enc};
+#[cfg(feature = "cached-keys")]
+use aes::cipher::{BlockCipherDecBackend, BlockCipherDecClosure, BlockSizeUser, ParBlocks};
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
 use crate::Key;
 use crate::key::KeyLength;
@@ -21,14 +32,15 @@ pub(crate) fn xor(a: Block, b: Block) -> Block {
 }
 
 /// The longest batch that is decrypted as one: decryption of CBC is parallel, encryption is not.
+#[cfg(feature = "cached-keys")]
 const BATCH: usize = 8;
 
 macro_rules! ciphers {
-    ($(#[$doc:meta])* $name:ident { $($size:ident => $aes:ident),+ }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$with:meta])? $size:ident => $aes:ident),+ }) => {
         $(#[$doc])*
         // The variants differ in size by the rounds of AES; boxing is not possible here and the largest is what is planned for.
         #[allow(clippy::large_enum_variant)]
-        pub(crate) enum $name { $($size($aes)),+ }
+        pub(crate) enum $name { $($(#[$with])? $size($aes)),+ }
 
         impl $name {
             /// Expands the key.
@@ -36,18 +48,22 @@ macro_rules! ciphers {
             pub(crate) fn new(key: &Key) -> Self {
                 let octets = key.expose_secret();
                 match key.length() {
-                    $(KeyLength::$size => Self::$size(match <&[u8; KeyLength::$size.octets()]>::try_from(octets) {
+                    $($(#[$with])? KeyLength::$size => Self::$size(match <&[u8; KeyLength::$size.octets()]>::try_from(octets) {
                         Ok(key) => $aes::new(key.into()),
                         // `Key` always holds as many octets as its length says.
                         Err(_) => unreachable_key(),
-                    })),+
+                    }),)+
+                    // No key is of a length whose feature is off.
+                    #[cfg(not(all(feature = "aes-192", feature = "aes-256")))]
+                    _ => Self::Aes128(unreachable_key()),
                 }
             }
 
             /// The forward cipher on one block.
-            #[inline]
+            #[cfg_attr(feature = "cached-keys", inline)]
+            #[cfg_attr(not(feature = "cached-keys"), inline(never))]
             pub(crate) fn encrypt(&self, block: &mut Block) {
-                match self { $(Self::$size(aes) => aes.encrypt_block(block.into())),+ }
+                match self { $($(#[$with])? Self::$size(aes) => aes.encrypt_block(block.into())),+ }
             }
         }
     };
@@ -58,15 +74,20 @@ fn unreachable_key<A: KeyInit>() -> A {
     A::new(&aes::cipher::Key::<A>::default())
 }
 
+#[cfg(feature = "cached-keys")]
 ciphers! {
     /// The forward direction alone: MACs, ICVs, CBC encryption.
-    Encryptor { Aes128 => Aes128Enc, Aes192 => Aes192Enc, Aes256 => Aes256Enc }
+    Encryptor { Aes128 => Aes128Enc, #[cfg(feature = "aes-192")] Aes192 => Aes192Enc, #[cfg(feature = "aes-256")] Aes256 => Aes256Enc }
 }
 
 ciphers! {
     /// Both directions.
-    Cipher { Aes128 => Aes128, Aes192 => Aes192, Aes256 => Aes256 }
+    Cipher { Aes128 => Aes128, #[cfg(feature = "aes-192")] Aes192 => Aes192, #[cfg(feature = "aes-256")] Aes256 => Aes256 }
 }
+
+/// Where size counts, one schedule serves both directions: less code, and in software no larger.
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) type Encryptor = Cipher;
 
 macro_rules! cbc_encrypt {
     ($name:ident) => {
@@ -83,31 +104,57 @@ macro_rules! cbc_encrypt {
         }
     };
 }
-cbc_encrypt!(Encryptor);
 #[cfg(feature = "cached-keys")]
+cbc_encrypt!(Encryptor);
 cbc_encrypt!(Cipher);
 
+#[cfg(not(feature = "cached-keys"))]
+impl Cipher {
+    /// CBC decryption in place, a block at a time: several at once cost more flash and stack than a small target has.
+    pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) {
+        let mut previous = icv;
+        for block in blocks {
+            let ciphertext = *block;
+            match self {
+                Self::Aes128(aes) => aes.decrypt_block(block.into()),
+                #[cfg(feature = "aes-192")]
+                Self::Aes192(aes) => aes.decrypt_block(block.into()),
+                #[cfg(feature = "aes-256")]
+                Self::Aes256(aes) => aes.decrypt_block(block.into()),
+            }
+            *block = xor(*block, previous);
+            previous = ciphertext;
+        }
+    }
+}
+
+#[cfg(feature = "cached-keys")]
 impl Cipher {
     /// CBC decryption in place, in one region.
     pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) {
         let work = CbcDecrypt { previous: icv, blocks };
         match self {
             Self::Aes128(aes) => aes.decrypt_with_backend(work),
+            #[cfg(feature = "aes-192")]
             Self::Aes192(aes) => aes.decrypt_with_backend(work),
+            #[cfg(feature = "aes-256")]
             Self::Aes256(aes) => aes.decrypt_with_backend(work),
         }
     }
 }
 
+#[cfg(feature = "cached-keys")]
 struct CbcDecrypt<'a> {
     previous: Block,
     blocks: &'a mut [Block],
 }
 
+#[cfg(feature = "cached-keys")]
 impl BlockSizeUser for CbcDecrypt<'_> {
     type BlockSize = U16;
 }
 
+#[cfg(feature = "cached-keys")]
 impl BlockCipherDecClosure for CbcDecrypt<'_> {
     #[inline(always)]
     fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {

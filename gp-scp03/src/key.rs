@@ -27,7 +27,9 @@ impl KeyLength {
     pub const fn from_octets(octets: usize) -> Option<Self> {
         match octets {
             16 => Some(Self::Aes128),
+            #[cfg(feature = "aes-192")]
             24 => Some(Self::Aes192),
+            #[cfg(feature = "aes-256")]
             32 => Some(Self::Aes256),
             _ => None,
         }
@@ -66,6 +68,15 @@ pub enum KeyId {
     Dek = 3,
 }
 
+/// The length of the longest key that there can be.
+const MAX_OCTETS: usize = if cfg!(feature = "aes-256") {
+    32
+} else if cfg!(feature = "aes-192") {
+    24
+} else {
+    16
+};
+
 /// One AES key in the clear, 16, 24 or 32 octets. It cannot be cloned, compared with `==` or printed, and it is
 /// wiped when it is dropped.
 ///
@@ -83,7 +94,7 @@ pub enum KeyId {
 /// println!("{}", Key::new(&[1; 16]).unwrap()); // `{:?}` prints "Key(..)"
 /// ```
 pub struct Key {
-    octets: [u8; 32],
+    octets: [u8; MAX_OCTETS],
     length: KeyLength,
 }
 
@@ -94,14 +105,14 @@ impl Key {
     /// [`Error::KeyLength`] for any other length.
     pub fn new(octets: &[u8]) -> Result<Self, Error> {
         let length = KeyLength::from_octets(octets.len()).ok_or(Error::KeyLength)?;
-        let mut key = Self { octets: [0; 32], length };
+        let mut key = Self { octets: [0; MAX_OCTETS], length };
         key.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
         Ok(key)
     }
 
     /// A key of zeros, to be derived in its place.
     pub(crate) const fn zeros(length: KeyLength) -> Self {
-        Self { octets: [0; 32], length }
+        Self { octets: [0; MAX_OCTETS], length }
     }
 
     /// As many octets as the key has, to be written.

@@ -120,3 +120,6 @@ impl Session {
         Ok(Unwrapped { data_length, status, authentic: true })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,3 +236,6 @@ impl fmt::Debug for Script {
         f.debug_struct("Script").field("level", &self.level).field("foreseen", &self.foreseen).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

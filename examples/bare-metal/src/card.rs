@@ -118,11 +118,7 @@ impl Echo {
 }
 
 impl Applets for Echo {
-    fn install(
-        &mut self,
-        _: AppHandle,
-        _: &gp_cardmanager_model::card::Installation<'_>,
-    ) -> Result<(), StatusWord> {
+    fn install(&mut self, _: AppHandle, _: &gp_cardmanager_model::card::Installation<'_>) -> Result<(), StatusWord> {
         self.installed += 1;
         Ok(())
     }

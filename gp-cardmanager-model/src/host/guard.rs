@@ -30,7 +30,7 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// The limit of [`Guard::default`]: fewer failures than any card is known to lock after.
+    /// The limit of [`Guard::default`]: a careful one, as a card does not say where its own limit is.
     pub const LIMIT: u8 = 2;
 
     /// A guard that lets `limit` attempts fail.

@@ -15,12 +15,10 @@ use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::Implementation;
 
 use super::host::refused;
-use super::sizes::{
-    GP_CARD_WORDS, GP_CHANNEL_WORDS, GP_KEY_SLOT_WORDS, GP_OBJECT_SLOT_WORDS, GP_REGISTRY_ENTRY_WORDS,
-};
+use super::sizes::{GP_CARD_WORDS, GP_CHANNEL_WORDS, GP_KEY_SLOT_WORDS, GP_OBJECT_SLOT_WORDS, GP_REGISTRY_ENTRY_WORDS};
 use super::{
-    Context, Outcome, Span, addressable, apart, done, end, gp_key_set, gp_slice, is_usable, look, object, octets, octets_mut,
-    place, seal, vacant,
+    Context, Outcome, Span, addressable, apart, done, end, gp_key_set, gp_slice, is_usable, look, object, octets,
+    octets_mut, place, seal, vacant,
 };
 use crate::status::{GP_E_AID_LENGTH, GP_E_ARGUMENT, GP_E_MEMORY, GP_E_STORAGE, gp_status};
 
@@ -88,7 +86,9 @@ pub struct gp_applets {
     /// Handed to the functions.
     pub context: *mut c_void,
     /// Creates an instance of `module`, with the install parameters for it.
-    pub install: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, module: gp_slice, parameters: gp_slice) -> u16>,
+    pub install: Option<
+        unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, module: gp_slice, parameters: gp_slice) -> u16,
+    >,
     /// The instance becomes selected; an answer replaces the card's.
     pub select: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
     /// The instance is no longer selected.
@@ -96,7 +96,8 @@ pub struct gp_applets {
     /// A command for the selected instance.
     pub process: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
     /// Personalisation data for the instance.
-    pub personalize: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
+    pub personalize:
+        Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
     /// The instance is deleted.
     pub removed: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice)>,
     /// Answers 1 when the instance lets its security domain open and unwrap sessions for it.
@@ -353,12 +354,7 @@ unsafe fn fill<'a, C, T>(start: *mut C, len: usize, value: impl Fn() -> T) -> &'
 /// # Safety
 /// See the rules of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn gp_card_process(
-    card: *mut gp_card,
-    apdu: *mut u8,
-    apdu_len: usize,
-    apdu_cap: usize,
-) -> usize {
+pub unsafe extern "C" fn gp_card_process(card: *mut gp_card, apdu: *mut u8, apdu_len: usize, apdu_cap: usize) -> usize {
     let outcome = || {
         if apdu_len > apdu_cap {
             return Err(GP_E_ARGUMENT);
@@ -536,9 +532,8 @@ impl Programs {
             answer_len: 0,
         };
         // SAFETY: the caller said that the function may be called so; all memory lives until it returns.
-        let status = StatusWord(unsafe {
-            function(self.0.context, gp_slice::of(app.instance.as_bytes()), &raw mut exchange)
-        });
+        let status =
+            StatusWord(unsafe { function(self.0.context, gp_slice::of(app.instance.as_bytes()), &raw mut exchange) });
         if exchange.answer_len > apdu.answer().len() {
             return Err(StatusWord::UNKNOWN);
         }
@@ -582,9 +577,9 @@ impl Applets for Programs {
 
     fn uses_secure_channel(&self, app: AppHandle) -> bool {
         // SAFETY: as above.
-        self.0.uses_secure_channel.is_some_and(|uses| unsafe {
-            uses(self.0.context, gp_slice::of(app.instance.as_bytes())) == 1
-        })
+        self.0
+            .uses_secure_channel
+            .is_some_and(|uses| unsafe { uses(self.0.context, gp_slice::of(app.instance.as_bytes())) == 1 })
     }
 
     fn delete(&mut self, app: AppHandle) {

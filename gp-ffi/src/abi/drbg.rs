@@ -51,8 +51,7 @@ pub unsafe extern "C" fn gp_drbg_init(
 ) -> gp_status {
     let outcome = || {
         // SAFETY: the caller's promise.
-        let (seed, label) =
-            unsafe { (octets(entropy, entropy_len)?, octets(personalization, personalization_len)?) };
+        let (seed, label) = unsafe { (octets(entropy, entropy_len)?, octets(personalization, personalization_len)?) };
         let made = if entropy_len == CtrDrbg128::SEED_LENGTH {
             Drbg::Aes128(CtrDrbg128::new(seed, label).map_err(code)?)
         } else {

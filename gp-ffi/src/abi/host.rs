@@ -9,8 +9,8 @@ use gp_cardmanager_model::delete::Delete as DeleteBody;
 use gp_cardmanager_model::entry::Listing;
 use gp_cardmanager_model::get_status::{GetStatus as ListBody, Subset};
 use gp_cardmanager_model::host::{
-    Answer, Cover, Delete, Draft, Failure, GetData, Host, Install, KeysPut, Load, NewKeys, Next, Origin, Performed, PutKeys, Raw,
-    Select, SetStatus, Slot, Step, StoreData, Task, accepted,
+    Answer, Cover, Delete, Draft, Failure, GetData, Host, Install, KeysPut, Load, NewKeys, Next, Origin, Performed,
+    PutKeys, Raw, Select, SetStatus, Slot, Step, StoreData, Task, accepted,
 };
 use gp_cardmanager_model::install::{ForInstall, ForLoad, Install as InstallBody};
 use gp_cardmanager_model::load_file::{Content, LoadFile};
@@ -243,7 +243,11 @@ pub unsafe extern "C" fn gp_host_set_channel(host: *mut gp_host, channel: u8) ->
 /// # Safety
 /// See the rules of the header.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn gp_host_io(host: *mut gp_host, command: *mut gp_slice, response: *mut super::gp_buf) -> gp_status {
+pub unsafe extern "C" fn gp_host_io(
+    host: *mut gp_host,
+    command: *mut gp_slice,
+    response: *mut super::gp_buf,
+) -> gp_status {
     let outcome = || {
         if !is_usable(command) || !is_usable(response) {
             return Err(GP_E_ARGUMENT);

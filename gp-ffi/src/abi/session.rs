@@ -9,8 +9,8 @@ use gp_scp03::{
 use super::keys::Source;
 use super::sizes::GP_SESSION_WORDS;
 use super::{
-    Cell, Context, Outcome, Room, Span, apart, begin, code, done, end, enter, give, gp_buf, gp_key_set, gp_key_source, look,
-    object, octets,
+    Cell, Context, Outcome, Room, Span, apart, begin, code, done, end, enter, give, gp_buf, gp_key_set, gp_key_source,
+    look, object, octets,
 };
 use crate::status::{Code, GP_E_ARGUMENT, GP_E_CLOSED, GP_E_LEVEL, GP_E_STATE, gp_status};
 
@@ -157,7 +157,9 @@ pub unsafe extern "C" fn gp_session_challenged(
         // SAFETY: the caller's promise; apart.
         let (stage, response) = unsafe { (enter(session)?, octets(response, response_len)?) };
         let response = Response::parse(response).map_err(code)?;
-        let Stage::Sent(initiator) = take_if(stage, |stage| matches!(stage, Stage::Sent(_)))? else { return Err(GP_E_STATE) };
+        let Stage::Sent(initiator) = take_if(stage, |stage| matches!(stage, Stage::Sent(_)))? else {
+            return Err(GP_E_STATE);
+        };
         let challenged = initiator.challenged(response).map_err(code)?;
         let told = gp_key_info::from(challenged.info());
         *stage = Stage::Challenged(challenged);
@@ -443,4 +445,3 @@ pub unsafe extern "C" fn gp_response_build(
     };
     done(outcome())
 }
-

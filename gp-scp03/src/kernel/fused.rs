@@ -101,8 +101,11 @@ pub(super) struct Sealing<'a> {
 pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: Sealing<'_>) -> bool {
     match (enc, mac) {
         (Cipher::Aes128(enc), Encryptor::Aes128(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
+        #[cfg(feature = "aes-192")]
         (Cipher::Aes192(enc), Encryptor::Aes192(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
+        #[cfg(feature = "aes-256")]
         (Cipher::Aes256(enc), Encryptor::Aes256(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
+        #[cfg(any(feature = "aes-192", feature = "aes-256"))]
         _ => return false,
     }
     true
@@ -189,8 +192,11 @@ pub(super) struct Opening<'a> {
 pub(super) fn open(enc: &Cipher, mac: &Encryptor, message: Opening<'_>) -> bool {
     match (enc, mac) {
         (Cipher::Aes128(enc), Encryptor::Aes128(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        #[cfg(feature = "aes-192")]
         (Cipher::Aes192(enc), Encryptor::Aes192(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        #[cfg(feature = "aes-256")]
         (Cipher::Aes256(enc), Encryptor::Aes256(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
+        #[cfg(any(feature = "aes-192", feature = "aes-256"))]
         _ => return false,
     }
     true
@@ -234,7 +240,9 @@ pub(super) struct Tagging<'a> {
 pub(super) fn tag(mac: &Encryptor, message: Tagging<'_>) {
     match mac {
         Encryptor::Aes128(mac) => mac.encrypt_with_backend(message),
+        #[cfg(feature = "aes-192")]
         Encryptor::Aes192(mac) => mac.encrypt_with_backend(message),
+        #[cfg(feature = "aes-256")]
         Encryptor::Aes256(mac) => mac.encrypt_with_backend(message),
     }
 }

@@ -30,25 +30,29 @@ pub(super) fn seal_each<'a, const N: usize>(jobs: [Option<Job<'a>>; N]) -> Resul
     let enc = first.enc;
     let head = first.message.head.bits;
     let alike = |job: &Job<'_>| {
-        let lengths = matches!(
-            (enc, job.enc, job.mac),
-            (Cipher::Aes128(_), Cipher::Aes128(_), Encryptor::Aes128(_))
-                | (Cipher::Aes192(_), Cipher::Aes192(_), Encryptor::Aes192(_))
-                | (Cipher::Aes256(_), Cipher::Aes256(_), Encryptor::Aes256(_))
-        );
+        let lengths = match (enc, job.enc, job.mac) {
+            (Cipher::Aes128(_), Cipher::Aes128(_), Encryptor::Aes128(_)) => true,
+            #[cfg(feature = "aes-192")]
+            (Cipher::Aes192(_), Cipher::Aes192(_), Encryptor::Aes192(_)) => true,
+            #[cfg(feature = "aes-256")]
+            (Cipher::Aes256(_), Cipher::Aes256(_), Encryptor::Aes256(_)) => true,
+            #[cfg(any(feature = "aes-192", feature = "aes-256"))]
+            _ => false,
+        };
         lengths && job.message.head.bits == head && !job.message.body.is_empty()
     };
     if !jobs.iter().all(|job| job.as_ref().is_some_and(alike)) {
         return Err(jobs);
     }
     macro_rules! run {
-        ($($size:ident),+) => {
+        ($($(#[$with:meta])? $size:ident),+) => {
             match enc {
-                $(Cipher::$size(region) => {
+                $($(#[$with])? Cipher::$size(region) => {
                     let lanes = jobs.map(|job| match job {
                         Some(Job { enc: Cipher::$size(enc), mac: Encryptor::$size(mac), message }) => {
                             Some(Lane::new(enc, mac, message))
                         }
+                        // All are alike.
                         _ => None,
                     });
                     region.encrypt_with_backend(Lanes { lanes, head });
@@ -56,7 +60,13 @@ pub(super) fn seal_each<'a, const N: usize>(jobs: [Option<Job<'a>>; N]) -> Resul
             }
         };
     }
-    run!(Aes128, Aes192, Aes256);
+    run!(
+        Aes128,
+        #[cfg(feature = "aes-192")]
+        Aes192,
+        #[cfg(feature = "aes-256")]
+        Aes256
+    );
     Ok(())
 }
 

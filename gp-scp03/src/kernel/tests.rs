@@ -81,3 +81,61 @@ fn tags_equal_the_plain_cmac_at_every_length_head_and_suffix() {
         }
     }
 }
+
+#[test]
+fn one_pass_equals_verifying_then_decrypting() {
+    let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(69_069) >> 11) as u8).collect();
+    let chaining = [0x3C; 16];
+    for length in [16, 24, 32] {
+        let (enc, mac) = keys(length);
+        let (cipher_key, mac_key) = (CipherKey::new(enc), MacKey::new(mac));
+        for count in (0..70).chain([127, 128, 129, 255, 256]) {
+            let number = Number { counter: 7 + count as u32, response: true };
+            let ciphertext = &octets[..16 * count];
+            let expected_tag = tag(&mac_key, &chaining, Head::NONE, ciphertext, Some([0x63, 0x10]));
+            let (mut two, mut one) = (ciphertext.to_vec(), ciphertext.to_vec());
+            open(&cipher_key, number, &mut two);
+            let computed = open_unverified((&cipher_key, number), &mac_key, &chaining, &mut one, [0x63, 0x10]);
+            assert_eq!((one, computed), (two, expected_tag), "AES-{} {count} blocks", 8 * length);
+        }
+    }
+}
+
+#[test]
+fn sessions_side_by_side_equal_each_by_itself() {
+    let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(1_103_515_245) >> 9) as u8).collect();
+    // Key lengths and block counts of four sessions; the mixed ones are done in turn.
+    for (lengths, counts) in [
+        ([16; 4], [3, 3, 3, 3]),
+        ([24; 4], [1, 2, 17, 5]),
+        ([32; 4], [9, 1, 1, 2]),
+        ([16, 24, 32, 16], [2, 2, 2, 2]),
+        ([16; 4], [0, 1, 2, 3]),
+    ] {
+        let session_keys = lengths.map(|length| {
+            let (enc, mac) = keys(length);
+            (CipherKey::new(enc), MacKey::new(mac))
+        });
+        for head in [kernel_head(&octets[..5]), kernel_head(&octets[..7])] {
+            let mut bodies: Vec<Vec<u8>> = counts.iter().map(|count| octets[*count..][..16 * count].to_vec()).collect();
+            let mut expected_bodies = bodies.clone();
+            let chaining = [[1; 16], [2; 16], [3; 16], [4; 16]];
+            let mut expected = Vec::new();
+            for (at, body) in expected_bodies.iter_mut().enumerate() {
+                let (enc, mac) = &session_keys[at];
+                let number = Number { counter: at as u32, response: false };
+                expected.push(seal(Some((enc, number)), mac, &chaining[at], head, body, None));
+            }
+            let mut macs = [[0; 16]; 4];
+            let mut rest = bodies.iter_mut().enumerate();
+            let jobs = core::array::from_fn(|_| {
+                let (at, body) = rest.next()?;
+                let (enc, mac) = &session_keys[at];
+                let enc = Some((enc, Number { counter: at as u32, response: false }));
+                Some(Job { enc, mac, chaining: &chaining[at], head, body })
+            });
+            seal_each(jobs, &mut macs);
+            assert_eq!((macs.to_vec(), &bodies), (expected, &expected_bodies), "{lengths:?} {counts:?}");
+        }
+    }
+}

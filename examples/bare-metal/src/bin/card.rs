@@ -41,7 +41,7 @@ impl Storage for Medium {
     }
 }
 
-entry!(main);
+entry!(weighed main);
 
 fn main() {
     let mut octets = [0; 32];

@@ -10,7 +10,7 @@ use gp_scp03::{
     Authenticating, Challenge, ChallengePolicy, Error, Initiator, Key, Reply, SecureChannel, SecurityLevel, StaticKeys,
 };
 
-entry!(main);
+entry!(weighed main);
 
 fn main() {
     let mut buffer = [0; 261];

@@ -5,7 +5,7 @@
 use bare_metal::board::port;
 use bare_metal::entry;
 
-entry!(main);
+entry!(weighed main);
 
 fn main() {
     let mut room = [0; 16];

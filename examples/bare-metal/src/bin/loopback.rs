@@ -17,13 +17,12 @@ use gp_apdu::{Class, Command, CommandBuf, Form, Header, Le, LogicalChannel, Resp
 use gp_cardmanager_model::card::{Card, FactoryKeySet, FactoryKeys, MIN_BUFFER, OpenError, Profile};
 use gp_cardmanager_model::get_status::Subset;
 use gp_cardmanager_model::host::{
-    Authenticate, Delete, Error, Failure, GetData, GetStatus, Host, Install, Load, Opened, Origin, Raw, Select, run, run_async,
+    Authenticate, Delete, Error, Failure, GetData, GetStatus, Host, Install, Load, Opened, Origin, Raw, Select, run,
+    run_async,
 };
 use gp_cardmanager_model::install::{ForInstall, ForLoad, Install as Body};
 use gp_cardmanager_model::load_file::{Content, LoadFile};
-use gp_scp03::{
-    Challenge, ChallengePolicy, Implementation, Initiator, Key, Quirks, Reply, SecurityLevel, StaticKeys,
-};
+use gp_scp03::{Challenge, ChallengePolicy, Implementation, Initiator, Key, Quirks, Reply, SecurityLevel, StaticKeys};
 
 /// What went wrong, for the line that says so.
 #[derive(Debug)]
@@ -96,7 +95,11 @@ fn main() {
         judge(published.name, replay(published));
     }
     let (Some(flash), Some(memory)) = (FLASH.lend(), MEMORY.lend()) else { board::exit(false) };
-    for key_length in [16, #[cfg(feature = "aes-256")] 32] {
+    for key_length in [
+        16,
+        #[cfg(feature = "aes-256")]
+        32,
+    ] {
         for i in [0x70, 0x71] {
             let name = match (key_length, i) {
                 (16, 0x70) => "host and card, AES-128, S8",
@@ -131,7 +134,9 @@ fn replay(published: &Published) -> Result<(), Wrong> {
     ensure(command.finish()? == published.wrapped, "the protected command")?;
     let answer = &mut buffer[..published.answer.len()];
     answer.copy_from_slice(published.answer);
-    let Reply::Authentic(answer) = channel.unwrap(answer)? else { return Err(Wrong::Octets("an answer without R-MAC")) };
+    let Reply::Authentic(answer) = channel.unwrap(answer)? else {
+        return Err(Wrong::Octets("an answer without R-MAC"));
+    };
     ensure(answer.data == vectors::LISTING && answer.status == StatusWord::OK, "the answer")
 }
 
@@ -193,12 +198,7 @@ fn challenge(i: u8) -> Result<Challenge, Wrong> {
     Ok(Challenge::new([0x48; 16].get(..if i & 1 == 0 { 8 } else { 16 }).unwrap_or_default())?)
 }
 
-fn open(
-    host: &mut Host<'_>,
-    wire: &mut Wired<'_, '_>,
-    keys: &StaticKeys,
-    i: u8,
-) -> Result<Opened, Wrong> {
+fn open(host: &mut Host<'_>, wire: &mut Wired<'_, '_>, keys: &StaticKeys, i: u8) -> Result<Opened, Wrong> {
     let aid = gp_cardmanager_model::aid::Aid::ISSUER_SECURITY_DOMAIN;
     let task = Authenticate::new(challenge(i)?, SecurityLevel::Full, |_| Ok(keys))
         .with_policy(ChallengePolicy::Require(aid.as_bytes()))

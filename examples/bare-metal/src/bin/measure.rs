@@ -138,18 +138,15 @@ fn instructions() {
     let decrypt = timed(&mut || backward.decrypt_block(black_box(&mut block)));
     let schedule = timed(&mut || drop(black_box(aes::Aes128Enc::new(black_box(&key)))));
     let both = timed(&mut || drop(black_box(aes::Aes128::new(black_box(&key)))));
-    let least = 3 * schedule
-        + both
-        + (WRAP_BLOCKS + UNWRAP_ENCRYPTED) * encrypt
-        + UNWRAP_DECRYPTED * decrypt;
+    let least = 3 * schedule + both + (WRAP_BLOCKS + UNWRAP_ENCRYPTED) * encrypt + UNWRAP_DECRYPTED * decrypt;
 
     let Ok(mut keys) = StaticKeys::same(&[0x40; 16]) else { board::exit(false) };
     let Ok((state, mut card)) = challenged(&mut keys) else { board::exit(false) };
     let mut buffer = [0; 261];
     let opened = state.authenticate(&mut keys, SecurityLevel::Full, ChallengePolicy::Off, &mut buffer);
     let Ok((proved, sent)) = opened.map(|(proved, command)| (proved, command.len())) else { board::exit(false) };
-    let accepted = CommandBuf::parse(&mut buffer, sent)
-        .is_ok_and(|mut command| card.external_authenticate(&mut command).is_ok());
+    let accepted =
+        CommandBuf::parse(&mut buffer, sent).is_ok_and(|mut command| card.external_authenticate(&mut command).is_ok());
     let channel = proved.confirmed(Response { data: &[], status: StatusWord::OK });
     let (Ok(mut channel), true) = (channel, accepted) else { board::exit(false) };
     let mut ticks = 0;
@@ -161,7 +158,9 @@ fn instructions() {
         let Ok(sent) = protected.finish().map(|octets| octets.len()) else { board::exit(false) };
         let Ok(mut received) = CommandBuf::parse(&mut buffer, sent) else { board::exit(false) };
         let (Ok(()), Ok(_)) = (wrapped, card.unwrap(&mut received)) else { board::exit(false) };
-        let Ok(len) = card.wrap(&mut buffer, 200, StatusWord::OK).map(|answer| answer.len()) else { board::exit(false) };
+        let Ok(len) = card.wrap(&mut buffer, 200, StatusWord::OK).map(|answer| answer.len()) else {
+            board::exit(false)
+        };
         let start = clock::now();
         let unwrapped = channel.unwrap(&mut buffer[..len]).is_ok();
         ticks += clock::between(start, clock::now());

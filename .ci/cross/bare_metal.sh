@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# bare_metal.sh test|sizes|write-sizes: the programs of examples/bare-metal, built and run under the emulator.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../../target}")/bare-metal
+cd "$here/../../examples/bare-metal"
+
+build() {
+    CARGO_TARGET_DIR=$target "$here/cargo" build --locked -q --release --target "$@"
+}
+
+case $1 in
+test)
+    for triple in thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
+        build "$triple" --bin loopback
+        echo "bare-metal: $triple"
+        "$here/emulate" "$target/$triple/release/loopback"
+    done
+    # A verdict is worth what its opposite is: with one wrong octet in a vector the program must fail.
+    build thumbv7em-none-eabihf --bin loopback --features wrong-vector
+    if "$here/emulate" "$target/thumbv7em-none-eabihf/release/loopback" 2>"$target/wrong"; then
+        echo "bare-metal: a wrong vector went unnoticed" >&2
+        exit 1
+    fi
+    grep -q '^FAILED  AES-128, S8' "$target/wrong"
+    echo "bare-metal: the wrong vector was found"
+    ;;
+sizes | write-sizes)
+    for set in all aes-128; do
+        features=()
+        [ "$set" = all ] || features=(--no-default-features)
+        build thumbv7em-none-eabihf --bin empty --bin channel --bin card --bin measure "${features[@]}"
+        mkdir -p "$target/weighed/$set"
+        cp "$target"/thumbv7em-none-eabihf/release/{empty,channel,card,measure} "$target/weighed/$set/"
+    done
+    action=measure
+    [ "$1" = sizes ] || action=write
+    python3 "$here/sizes.py" $action "$target/weighed"
+    ;;
+*)
+    echo "bare_metal.sh test|sizes|write-sizes" >&2
+    exit 2
+    ;;
+esac
