@@ -30,12 +30,12 @@ sizes | write-sizes)
         features=()
         [ "$set" = all ] || features=(--no-default-features)
         build thumbv7em-none-eabihf --bin empty --bin channel --bin card --bin measure "${features[@]}"
-        mkdir -p "$target/weighed/$set"
-        cp "$target"/thumbv7em-none-eabihf/release/{empty,channel,card,measure} "$target/weighed/$set/"
+        mkdir -p "$target/weighed-thumbv7em/$set"
+        cp "$target"/thumbv7em-none-eabihf/release/{empty,channel,card,measure} "$target/weighed-thumbv7em/$set"
     done
     action=measure
     [ "$1" = sizes ] || action=write
-    python3 "$here/sizes.py" $action "$target/weighed"
+    python3 "$here/sizes.py" $action "$target/weighed-thumbv7em"
     ;;
 *)
     echo "bare_metal.sh test|sizes|write-sizes" >&2

@@ -1,27 +1,8 @@
 //! Reading BER-TLV: a GET STATUS answer of eight entries, each entered and walked to its end.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gp_tlv::{Reader, Tag};
+use gp_benches::walk;
 use std::hint::black_box;
-
-const ENTRY: Tag = Tag::new(0xE3);
-
-fn walk(octets: &[u8]) -> usize {
-    let mut reader = Reader::new(octets);
-    let mut values = 0;
-    while reader.offset() < octets.len() {
-        values += reader
-            .nested(ENTRY, |entry| {
-                let mut sum = 0;
-                while let Some(tlv) = entry.next_tlv()? {
-                    sum += tlv.value.len();
-                }
-                Ok(sum)
-            })
-            .expect("a well-formed answer");
-    }
-    values
-}
 
 fn tlv(criterion: &mut Criterion) {
     let octets = gp_benches::get_status_answer();

@@ -1,6 +1,7 @@
 //! What the crates are measured against.
 
 pub mod crates;
+pub mod der;
 #[cfg(feature = "openssl")]
 pub mod openssl;
 #[cfg(target_arch = "x86_64")]

@@ -5,9 +5,7 @@ use std::collections::HashSet;
 use gp_apdu::{CommandBuf, LogicalChannel, Response};
 use gp_examples::fleet::{Device, Plan, protect, protect_eight, run};
 use gp_examples::fleet_input::{commands, simulated};
-use gp_scp03::{
-    Challenge, Implementation, Key, Reply, Script, SecurityLevel, SequenceCounter, StaticKeys, Target,
-};
+use gp_scp03::{Challenge, Implementation, Key, Reply, Script, SecurityLevel, SequenceCounter, StaticKeys, Target};
 use serde_json::Value;
 
 fn octets(value: &Value) -> Vec<u8> {
@@ -137,7 +135,8 @@ fn a_fleet_streams_through_and_every_challenge_is_its_own() {
     let mut out = Vec::new();
     let totals = run(simulated(500), &mut out, &plan(true), 2, |_| {}, |_, text| panic!("{text}")).unwrap();
     assert_eq!((totals.done, totals.failed), (500, 0));
-    let lines: Vec<Value> = out.split(|o| *o == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let lines: Vec<Value> =
+        out.split(|o| *o == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
     let distinct = |name: &str| lines.iter().map(|line| line[name].as_str().unwrap()).collect::<HashSet<_>>().len();
     assert_eq!((distinct("id"), distinct("initialize_update"), distinct("foreseen")), (500, 500, 500));
 }

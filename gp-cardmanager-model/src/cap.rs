@@ -231,7 +231,8 @@ impl fmt::Debug for Cap<'_> {
 }
 
 impl<'a> Cap<'a> {
-    /// Reads a ZIP file whose components are stored. Entries that are no components do not matter.
+    /// Reads a ZIP file whose components are stored. Entries that are no components, neither in the directory nor by their
+    /// local header, do not matter.
     ///
     /// # Errors
     /// See [`CapErrorKind`].
@@ -240,6 +241,10 @@ impl<'a> Cap<'a> {
         for entry in Zip::new(file)?.entries() {
             let entry = entry?;
             let Some((component, extended)) = ComponentTag::of_path(entry.name) else {
+                // A component under another name in the directory alone would silently be missing.
+                if entry.local_name().and_then(ComponentTag::of_path).is_some() {
+                    return Err(CapError::at(CapErrorKind::Malformed, entry.offset));
+                }
                 continue;
             };
             if extended {

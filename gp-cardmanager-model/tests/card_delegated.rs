@@ -5,6 +5,7 @@
 mod kit;
 
 use gp_cardmanager_model::aid::Aid;
+use gp_cardmanager_model::card::storage::Slot;
 use gp_cardmanager_model::confirmation::{Confirmation, Details};
 use gp_cardmanager_model::signature::{Operation, ReceiptInput};
 use gp_scp03::{Key, SecurityLevel, StaticKeys};
@@ -363,4 +364,72 @@ fn no_power_cut_repeats_a_confirmation_counter() {
     }
     println!("{cuts} cuts, {} of them before", seen_after.iter().filter(|there| !**there).count());
     assert!(cuts > 5 && seen_after.contains(&false));
+}
+
+/// Writes another confirmation counter where the storage keeps the ISD's, which is `from`, with the checksum that fits.
+/// A CRC is linear: that of the difference is the difference, whatever stands in front.
+fn set_counter(bench: &Bench, from: u16, to: u16) {
+    let mut flash = bench.flash.0.borrow_mut();
+    let record = [&[5, 0x07, 0, 0][..], &from.to_be_bytes()].concat();
+    let mut found = 0;
+    for slot in [Slot::A, Slot::B] {
+        let octets = flash.octets_mut(slot);
+        for at in (0..octets.len() - 32).filter(|at| octets[*at..].starts_with(&record)).collect::<Vec<_>>() {
+            // The receipt's record is the last of its group; sequence and checksum end the unit.
+            let counter = at + 4;
+            let checksum = (counter + 2 + 6).div_ceil(16) * 16 - 4;
+            let mut difference = vec![0; checksum - counter];
+            difference[..2].copy_from_slice(&(from ^ to).to_be_bytes());
+            octets[counter..][..2].copy_from_slice(&to.to_be_bytes());
+            let mut crc = 0_u32;
+            for octet in difference {
+                crc ^= u32::from(octet);
+                for _ in 0..8 {
+                    crc = if crc & 1 == 1 { (crc >> 1) ^ 0xEDB8_8320 } else { crc >> 1 };
+                }
+            }
+            octets[checksum..][..4].iter_mut().zip(crc.to_be_bytes()).for_each(|(octet, bits)| *octet ^= bits);
+            found += 1;
+        }
+    }
+    assert_eq!(found, 1);
+}
+
+#[test]
+fn at_the_end_of_the_confirmation_counter_nothing_is_delegated() {
+    let mut bench = bench();
+    let mut card = prepare(&mut bench, true, true);
+    let mut host = delegate(&mut card);
+    assert_eq!(signed(&mut card, &mut host, 0x02, &[&PACKAGE, EMPTY, &hash(), EMPTY]), (vec![0], 0x9000));
+    let operation = Operation::Load { load_file: aid(&PACKAGE), security_domain: aid(&DELEGATE) };
+    assert_receipt(host.load(&mut card, &file(), 100), 0, None, operation);
+    drop(card);
+    set_counter(&bench, 1, 0xFFFE);
+    let mut card = bench.card();
+    assert_eq!(counter(&mut card), 0xFFFE);
+    let mut host = delegate(&mut card);
+    // The last one.
+    let answer = signed(&mut card, &mut host, 0x04, &[&PACKAGE, &MODULE, &APP, &[0], &hex("C900")]);
+    assert_receipt(answer, 0xFFFE, None, Operation::Install { load_file: aid(&PACKAGE), application: aid(&APP) });
+    for _ in 0..2 {
+        let second = [&APP[..6], &[9]].concat();
+        let written = card.wear();
+        let fields: [&[&[u8]]; 4] = [
+            &[&PACKAGE, &MODULE, &second, &[0], &hex("C900")],
+            &[EMPTY, EMPTY, &APP, &[0], EMPTY],
+            &[&OTHER, EMPTY, &APP, EMPTY, EMPTY],
+            &[EMPTY, EMPTY, &APP, &[0x10], EMPTY],
+        ];
+        for (p1, fields) in [0x04, 0x08, 0x10, 0x40].into_iter().zip(fields) {
+            assert_eq!(signed(&mut card, &mut host, p1, fields), (vec![], 0x6985), "{p1:02X}");
+        }
+        assert_eq!(card.wear(), written, "a refusal writes nothing");
+        assert_eq!(counter(&mut card), 0xFFFF);
+        host = delegate(&mut card);
+    }
+    // Who is authorized needs no receipt.
+    let mut host = isd(&mut card);
+    make_domain(&mut card, &mut host, &[0xD2, 0x76, 0x00, 0x01, 0x19, 0x01], "80", "C900");
+    drop(card);
+    bench.assert_lasting();
 }

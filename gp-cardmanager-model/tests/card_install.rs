@@ -6,7 +6,7 @@ mod kit;
 use gp_cardmanager_model::aid::Aid;
 use gp_scp03::{SecurityLevel, StaticKeys};
 use kit::{
-    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, hex, keys_from, make_app, make_domain,
+    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, cap_block, hex, keys_from, make_app, make_domain,
     personalize, say, select, states, tlv,
 };
 
@@ -623,7 +623,7 @@ fn a_new_security_domain_belongs_to_who_makes_it_and_an_application_to_its_files
 
 #[test]
 fn the_combined_process_is_all_or_nothing() {
-    let file = tlv(0xC4, &kit::cap_block(&PACKAGE, &[&MODULE]));
+    let file = tlv(0xC4, &cap_block(&PACKAGE, &[&MODULE]));
     let mut bench = Bench::new();
     let desk = bench.desk.clone();
     let mut card = bench.card();
@@ -707,4 +707,47 @@ fn long_parameters_come_in_a_chain() {
     assert_eq!(say(&mut card, "80CA006600"), (vec![], 0x6985));
     assert_eq!(say(&mut card, "80CA006600").1, 0x9000);
     assert_eq!(states(&mut card, &mut host, 0x40), []);
+}
+
+/// What the registry keeps as application provider identifier of a name, as the card's memory shows it.
+fn provider(bench: &Bench, name: &[u8]) -> Vec<u8> {
+    let aid = format!("aid: {:?},", Aid::new(name).unwrap());
+    let entries = bench.ram.registry.iter().map(|entry| format!("{entry:?}"));
+    let entry = entries.into_iter().find(|entry| entry.contains(&aid)).expect("it is in the registry");
+    let (_, rest) = entry.split_once("provider: [").unwrap();
+    let (octets, rest) = rest.split_once("], provider_length: ").unwrap();
+    let (length, _) = rest.split_once(',').unwrap();
+    let octets = octets.split(", ").map(|octet| octet.parse().unwrap());
+    octets.take(length.parse().unwrap()).collect()
+}
+
+#[test]
+fn the_application_provider_is_kept_and_does_not_change() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = isd(&mut card);
+    let control = |text: &[u8]| tlv(0xB6, &tlv(0x5F20, text));
+    let with = |text: &[u8]| [hex("C900"), control(text)].concat();
+    // Of a load file, whose own comes with INSTALL [for load].
+    assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, &control(b"LOADER"), EMPTY]).1, 0x9000);
+    assert_eq!(host.load(&mut card, &tlv(0xC4, &cap_block(&PACKAGE, &[&MODULE])), 200).1, 0x9000);
+    let third = [&APP[..6], &[0x33]].concat();
+    for (name, parameters) in [(&APP[..], with(b"FIRST")), (&OTHER, hex("C900")), (&third, with(b"SIXTEEN OCTETS 0"))] {
+        let fields: [&[u8]; 6] = [&PACKAGE, &MODULE, name, &[0], &parameters, EMPTY];
+        assert_eq!(host.install(&mut card, 0x04, 0, &fields), (vec![0], 0x9000));
+    }
+    drop(card);
+    bench.assert_lasting();
+    let kept = |bench: &Bench| [&PACKAGE[..], &APP, &OTHER, &third].map(|name| provider(bench, name));
+    assert_eq!(kept(&bench), [&b"LOADER"[..], b"FIRST", b"", b"SIXTEEN OCTETS 0"]);
+    // At make selectable it is kept where there is none yet.
+    let mut card = bench.card();
+    let mut host = isd(&mut card);
+    for (name, parameters) in [(&APP[..], control(b"SECOND")), (&OTHER, control(b"SECOND")), (&third, vec![])] {
+        let fields: [&[u8]; 6] = [EMPTY, EMPTY, name, &[0], &parameters, EMPTY];
+        assert_eq!(host.install(&mut card, 0x08, 0, &fields), (vec![0], 0x9000));
+    }
+    drop(card);
+    bench.assert_lasting();
+    assert_eq!(kept(&bench), [&b"LOADER"[..], b"FIRST", b"SECOND", b"SIXTEEN OCTETS 0"]);
 }

@@ -329,3 +329,88 @@ fn termination_ends_what_a_session_may_do() {
     bench.assert_lasting();
     assert_eq!(say(&mut bench.card(), "80CA00CF00").1, 0x9000);
 }
+
+/// A populated card whose holder of Final Application is the application 01, with a session of the ISD.
+fn with_final_application(card: &mut TestCard<'_>) -> Host {
+    populate(card);
+    let mut host = Host::open(card, 0, SecurityLevel::CMac).unwrap();
+    let fields: [&[u8]; 6] = [&[], &[], &app(1), &hex("000200"), &[], &[]];
+    assert_eq!(host.install(card, 0x40, 0x00, &fields), (vec![0], 0x9000));
+    host
+}
+
+#[test]
+fn an_application_may_be_all_that_is_left_of_a_locked_card() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = with_final_application(&mut card);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xCA, 0x00, 0xCF], &[]), 0x9000, "the ISD stays until its session ends");
+    for _ in 0..2 {
+        card.reset();
+        assert_eq!(heard(&desk, &mut card), Some(aid(&app(1))));
+        for other in [&[][..], &ISD, &app(2), &app(4)] {
+            assert_eq!(select(&mut card, other), (vec![], 0x6A81), "{other:02X?}");
+        }
+        assert_eq!(heard(&desk, &mut card), Some(aid(&app(1))), "it stays selected");
+        assert_eq!(select(&mut card, &app(1)), (vec![], 0x6283));
+        assert_eq!(heard(&desk, &mut card), Some(aid(&app(1))));
+    }
+    drop(card);
+    assert_eq!(heard(&desk, &mut bench.card()), Some(aid(&app(1))), "also after the power was off");
+}
+
+#[test]
+fn a_supplementary_channel_of_a_locked_card_closes_with_its_session() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    populate(&mut card);
+    assert_eq!(say(&mut card, "0070000000"), (vec![1], 0x9000));
+    assert_eq!(say(&mut card, "0070000000"), (vec![2], 0x9000));
+    assert_eq!(select_on(&mut card, 1, &app(1)).1, 0x9000);
+    let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
+    assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![0xAA], 0x9000), "its session has not ended");
+    desk.take_events();
+    // Whatever the name: the application is told, and the channel is gone.
+    assert_eq!(select_on(&mut card, 1, &app(1)), (vec![], 0x6A81));
+    assert_eq!(desk.take_events(), [Event::Deselect(aid(&app(1)))]);
+    assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![], 0x6881));
+    assert_eq!(select_on(&mut card, 1, &ISD), (vec![], 0x6881));
+    assert_eq!(say(&mut card, "82CA00CF00").1, 0x9000);
+    assert_eq!(select_on(&mut card, 2, &ISD), (vec![], 0x6A81), "also for the holder of Final Application");
+    assert_eq!(say(&mut card, "82CA00CF00"), (vec![], 0x6881));
+    assert_eq!(host.status(&mut card, [0x80, 0xCA, 0x00, 0xCF], &[]), 0x9000, "the basic channel has not noticed");
+}
+
+#[test]
+fn a_terminated_card_gives_every_command_to_an_application_that_is_final() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = with_final_application(&mut card);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0xFF], &[]), 0x9000);
+    card.reset();
+    // GET DATA is its own affair now, as is what would open a session.
+    for (command, answer) in [
+        ("8010000002 ABCD 00", (hex("ABCD"), 0x9000)),
+        ("80CA006600", (vec![], 0x6D00)),
+        ("8050000008 1111111111111111 00", (vec![], 0x6D00)),
+        ("80F2800002 4F00 00", (vec![], 0x6D00)),
+    ] {
+        desk.take_events();
+        assert_eq!(say(&mut card, command), answer, "{command}");
+        let events = desk.take_events();
+        let [Event::Process { instance, header, .. }] = &events[..] else { panic!("{command}: {events:?}") };
+        assert_eq!((*instance, header.ins), (aid(&app(1)), hex(command)[1]));
+    }
+    for command in ["00A4040000", "00A4040006 D27600011901 00", "00A4040008 A000000151000000 00", "0070000000"] {
+        assert_eq!(say(&mut card, command), (vec![], 0x6A81), "{command}");
+    }
+    assert_eq!(desk.take_events(), []);
+    drop(card);
+    bench.assert_lasting();
+    assert_eq!(say(&mut bench.card(), "8010000001 AA 00"), (vec![0xAA], 0x9000));
+}

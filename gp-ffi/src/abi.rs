@@ -243,10 +243,17 @@ trait Context: Sized {
     /// Different for each type.
     const MARK: usize;
 
-    /// The memory that C sets aside holds the value. Looked at wherever the context is used, so a build fails that breaks it.
-    const FITS: () = assert!(
-        size_of::<Cell<Self::Value>>() <= size_of::<Self>() && align_of::<Cell<Self::Value>>() <= align_of::<Self>()
-    );
+    /// The memory that C sets aside holds the value, wherever the first place for it is. Looked at wherever the context is
+    /// used, so a build fails that breaks it.
+    const FITS: () = assert!(size_of::<Cell<Self::Value>>() + align_of::<Cell<Self::Value>>() <= size_of::<Self>());
+}
+
+/// The first place in memory that starts at `start` where a `T` may be. C promises the alignment of 8 octets; a value with
+/// expanded key schedules may want 16.
+fn first_place<C, T>(start: *const C) -> *mut T {
+    let mask = align_of::<T>().wrapping_sub(1);
+    let skip = start.addr().wrapping_neg() & mask;
+    start.cast_mut().cast::<u8>().wrapping_add(skip).cast()
 }
 
 /// The mark of an initialised context at this place.
@@ -262,8 +269,8 @@ fn seal<C: Context>(context: *const C) -> usize {
 unsafe fn begin<C: Context>(context: *mut C, value: C::Value) -> Outcome<()> {
     // SAFETY: the caller's promise.
     unsafe { vacant(context)? };
-    let cell = context.cast::<Cell<C::Value>>();
-    // SAFETY: the memory is big enough and aligned (`FITS`).
+    let cell = first_place::<C, Cell<C::Value>>(context);
+    // SAFETY: the memory is big enough (`FITS`), and the place aligned.
     unsafe { cell.write(Cell { seal: seal(context), value: MaybeUninit::new(value) }) };
     Ok(())
 }
@@ -277,7 +284,7 @@ unsafe fn vacant<C: Context>(context: *mut C) -> Outcome<()> {
         return Err(GP_E_ARGUMENT);
     }
     // SAFETY: zeroed or in use, so the mark can be read.
-    let found = unsafe { (&raw const (*context.cast::<Cell<C::Value>>()).seal).read() };
+    let found = unsafe { (&raw const (*first_place::<C, Cell<C::Value>>(context)).seal).read() };
     if found == seal(context) { Err(GP_E_STATE) } else { Ok(()) }
 }
 
@@ -289,7 +296,7 @@ unsafe fn place<C: Context>(context: *const C) -> Outcome<*mut C::Value> {
     if !is_usable(context) {
         return Err(GP_E_ARGUMENT);
     }
-    let cell = context.cast_mut().cast::<Cell<C::Value>>();
+    let cell = first_place::<C, Cell<C::Value>>(context);
     // SAFETY: zeroed or in use, so the mark can be read.
     let found = unsafe { (&raw const (*cell).seal).read() };
     if found != seal(context) {
@@ -332,7 +339,7 @@ unsafe fn end<C: Context>(context: *mut C) {
         // SAFETY: the mark says that a value is there; it is gone after this, and so is the mark.
         unsafe { value.drop_in_place() };
         let octets = context.cast::<u8>();
-        for at in 0..size_of::<Cell<C::Value>>() {
+        for at in 0..size_of::<C>() {
             // SAFETY: inside the context. Volatile, so that it is not left out.
             unsafe { octets.add(at).write_volatile(0) };
         }

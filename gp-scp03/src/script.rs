@@ -128,7 +128,8 @@ impl Script {
         let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.push(host_cryptogram.octets())?;
-        let mut script = Self { session: Session::new(session_keys, host.mode()), level, channel: target.channel, foreseen };
+        let mut script =
+            Self { session: Session::new(session_keys, host.mode()), level, channel: target.channel, foreseen };
         script.session.wrap_authentication(&mut command)?;
         Ok((script, command.finish()?))
     }

@@ -2,6 +2,7 @@
 
 use std::hint::black_box;
 
+use gp_benches::measure::Subject;
 use gp_benches::subject;
 use gp_scp03::SecurityLevel;
 
@@ -38,6 +39,42 @@ fn main() {
             for _ in 0..times {
                 black_box(subject::establish(&mut &keys, black_box(&answer)));
             }
+        }
+        Some(("tlv", "walk")) => {
+            let octets = gp_benches::get_status_answer();
+            for _ in 0..times {
+                black_box(gp_benches::walk(black_box(&octets)));
+            }
+        }
+        Some(("apdu", "parse")) => {
+            let octets = gp_benches::case_4(239);
+            for _ in 0..times {
+                let _ = black_box(gp_apdu::Command::parse(black_box(&octets)));
+            }
+        }
+        Some(("apdu", "emit")) => {
+            let octets = gp_benches::case_4(239);
+            let command = gp_apdu::Command::parse(&octets).expect("a command");
+            let mut buffer = [0; 261];
+            for _ in 0..times {
+                let _ = black_box(command.emit(black_box(&mut buffer)));
+            }
+        }
+        Some(("kdf", "key")) => {
+            let key = gp_scp03::Key::new(&subject::K_MAC).expect("16 octets");
+            let context: [&[u8]; 2] = [&subject::HOST, &subject::CARD];
+            let mut out = [0; 16];
+            for _ in 0..times {
+                let prf = |parts: &[&[u8]]| Ok(key.cmac(parts));
+                gp_scp03::hazmat::derive(prf, gp_scp03::hazmat::Constant::SMac, context, black_box(&mut out))
+                    .expect("a key");
+            }
+        }
+        Some(("unwrap", text)) => {
+            let data_len = text.parse().expect("a length");
+            let mut unwrapping = subject::Unwrapping::new(data_len, false);
+            unwrapping.prepare(times);
+            unwrapping.run(times);
         }
         _ => panic!("no such workload"),
     }

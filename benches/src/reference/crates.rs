@@ -15,12 +15,7 @@ pub struct Crates {
 impl Crates {
     /// A session with these keys.
     pub fn new(enc: &[u8; 16], mac: &[u8; 16], chaining: [u8; 16]) -> Self {
-        Self {
-            enc: Aes128Enc::new(enc.into()),
-            mac: <Cmac<Aes128> as KeyInit>::new(mac.into()),
-            chaining,
-            counter: 0,
-        }
+        Self { enc: Aes128Enc::new(enc.into()), mac: <Cmac<Aes128> as KeyInit>::new(mac.into()), chaining, counter: 0 }
     }
 
     /// As [`Raw::wrap`](super::raw::Raw::wrap).

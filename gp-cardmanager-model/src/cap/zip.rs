@@ -236,10 +236,21 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// The name in the local header; `None` where there is no such header.
+    pub(super) fn local_name(&self) -> Option<&'a [u8]> {
+        self.local_header().map(|(name, _)| name)
+    }
+
     fn local_data(&self) -> Option<&'a [u8]> {
-        if self.packed != self.unpacked {
+        let (name, mut data) = self.local_header()?;
+        if self.packed != self.unpacked || name != self.name {
             return None;
         }
+        data.take(self.packed)
+    }
+
+    /// The name in the local header, and what stands behind the header.
+    fn local_header(&self) -> Option<(&'a [u8], Fields<'a>)> {
         let (_, record) = self.file.split_at_checked(self.local)?;
         let mut fields = Fields(record);
         fields.signature(LOCAL)?;
@@ -247,11 +258,9 @@ impl<'a> Entry<'a> {
         fields.take(22)?;
         let name_len = fields.u16()?;
         let extra_len = fields.u16()?;
-        if fields.take(name_len.into())? != self.name {
-            return None;
-        }
+        let name = fields.take(name_len.into())?;
         fields.take(extra_len.into())?;
-        fields.take(self.packed)
+        Some((name, fields))
     }
 }
 

@@ -74,7 +74,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// Closes a channel: the application session on it ends.
-    fn close_channel(&mut self, old: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
+    pub(super) fn close_channel(&mut self, old: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
         let selected = self.selected(old);
         self.abort_load(old);
         let at = self.channel_mut(old).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;

@@ -138,13 +138,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// On a locked card only the holder of Final Application answers, with `6283`; on a terminated one nobody (GPCS 9.6.3, 9.6.4).
+    /// A supplementary channel closes.
     fn select_locked(&mut self, channel: LogicalChannel, wanted: &[u8], apdu: &mut Apdu<'_>) -> Answer {
         if channel != LogicalChannel::BASIC {
-            if let Some(channel) = self.channel_mut(channel) {
-                channel.end_session();
-                channel.open = false;
-                channel.selected = None;
-            }
+            self.close_channel(channel, apdu)?;
             return Err(StatusWord::FUNCTION_NOT_SUPPORTED);
         }
         let holder = self.memory.registry.holder(Privileges::FINAL_APPLICATION);

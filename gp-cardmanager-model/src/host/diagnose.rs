@@ -186,7 +186,8 @@ pub fn diagnose<'c>(
                 }
             }
             Candidate::Secret(secret) => {
-                for length in [KeyLength::Aes128, KeyLength::Aes192, KeyLength::Aes256] {
+                // A length that this build does not have is no candidate.
+                for length in [16, 24, 32].into_iter().filter_map(KeyLength::from_octets) {
                     let Some(octets) = secret.get(..length.octets()) else { continue };
                     attempt(Scheme::Same, &StaticKeys::same(octets)?)?;
                     attempt(Scheme::Kdf3, &Kdf3::new(&Key::new(octets)?).keys(&data)?)?;

@@ -1,6 +1,6 @@
 //! A card to test and a host that talks to it: memory, storage, predictable randomness, applications that obey.
 //!
-//! ```ignore
+//! ```text
 //! #[path = "support/card.rs"]
 //! mod kit;
 //! let mut bench = kit::Bench::new();

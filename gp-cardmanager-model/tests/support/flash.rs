@@ -2,7 +2,7 @@
 //!
 //! Include it where `Storage` and `Slot` are in scope of the parent module:
 //!
-//! ```ignore
+//! ```text
 //! use gp_cardmanager_model::card::storage::{Slot, Storage};
 //! #[path = "support/flash.rs"]
 //! mod flash;

@@ -17,8 +17,8 @@ use gp_scp03::Implementation;
 use super::host::refused;
 use super::sizes::{GP_CARD_WORDS, GP_CHANNEL_WORDS, GP_KEY_SLOT_WORDS, GP_OBJECT_SLOT_WORDS, GP_REGISTRY_ENTRY_WORDS};
 use super::{
-    Context, Outcome, Span, addressable, apart, done, end, gp_key_set, gp_slice, is_usable, look, object, octets,
-    octets_mut, place, seal, vacant,
+    Context, Outcome, Span, addressable, apart, done, end, first_place, gp_key_set, gp_slice, is_usable, look, object,
+    octets, octets_mut, place, seal, vacant,
 };
 use crate::status::{GP_E_AID_LENGTH, GP_E_ARGUMENT, GP_E_MEMORY, GP_E_STORAGE, gp_status};
 
@@ -164,7 +164,7 @@ pub struct gp_card_memory {
 macro_rules! slots {
     ($($name:ident, $value:ty;)+) => {
         $(const _: () = assert!(
-            size_of::<$value>() <= size_of::<$name>() && align_of::<$value>() <= align_of::<$name>()
+            size_of::<$value>() + align_of::<$value>() <= size_of::<$name>()
         );)+
     };
 }
@@ -284,7 +284,7 @@ unsafe fn open(
         if given.key_sets_len == 0 || given.key_sets_len > KEY_SETS || !is_usable(given.key_sets) {
             return Err(GP_E_ARGUMENT);
         }
-        let cell = card.cast::<super::Cell<Body>>();
+        let cell = first_place::<gp_card, super::Cell<Body>>(card);
         let body = (&raw mut (*cell).value).cast::<Body>();
         let key_sets = (&raw mut (*body).key_sets).cast::<FactoryKeys<'static>>();
         for at in 0..given.key_sets_len {
@@ -338,8 +338,8 @@ unsafe fn fill<'a, C, T>(start: *mut C, len: usize, value: impl Fn() -> T) -> &'
     if len == 0 {
         return &mut [];
     }
-    let start = start.cast::<T>();
-    // SAFETY: the elements of C are at least as big and as aligned (`slots!`), so `len` values fit.
+    let start = first_place::<C, T>(start);
+    // SAFETY: the elements of C are bigger by at least the alignment (`slots!`), so `len` values fit behind the first place.
     unsafe {
         for at in 0..len {
             start.add(at).write(value());

@@ -46,7 +46,8 @@ fn card(keys: &StaticKeys, target: &Target<'_>, host: &Challenge) -> (Responder,
         sequence: Some(target.sequence),
     };
     let mut out = [0; 64];
-    let update = Initiator::new(*host, LogicalChannel::BASIC, target.key_version).initialize_update(&mut out).unwrap().to_vec();
+    let update =
+        Initiator::new(*host, LogicalChannel::BASIC, target.key_version).initialize_update(&mut out).unwrap().to_vec();
     let mut card = Responder::new();
     let request = card.initialize_update(&Command::parse(&update).unwrap(), info.implementation).unwrap();
     let challenge = Challenge::pseudo_random(&mut &*keys, host.mode(), target.sequence, target.aid).unwrap();
