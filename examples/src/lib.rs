@@ -10,3 +10,8 @@ pub mod manage;
 pub mod replay;
 pub mod trace;
 pub mod virtual_card;
+
+/// Runs the code of the project's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct RootReadme;

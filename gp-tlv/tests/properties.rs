@@ -142,7 +142,7 @@ fn every_form_of_length_at_its_borders() {
             .into_iter()
             .filter(|form| match form {
                 None => len < 0x80,
-                Some(octets) => len >> (8 * octets) == 0,
+                Some(octets) => (len as u64) >> (8 * octets) == 0,
             })
             .map(|form| length_field(len, form))
             .collect();

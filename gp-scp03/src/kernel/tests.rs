@@ -10,6 +10,11 @@ fn keys(length: usize) -> (Key, Key) {
     (Key::new(&octets[..length]).unwrap(), Key::new(&octets[32..32 + length]).unwrap())
 }
 
+/// The key lengths whose features are on.
+fn lengths() -> impl Iterator<Item = usize> {
+    [16, 24, 32].into_iter().filter(|length| Key::new(&[0; 32][..*length]).is_ok())
+}
+
 /// What can stand around a body: a short and an extended header, a status word, all of them.
 fn ends(octets: &[u8]) -> [(&[u8], Suffix); 4] {
     let status = Some([0x90, octets[9]]);
@@ -42,7 +47,7 @@ fn reference(enc: &Key, mac: &Key, counter_block: Block, parts: [&[u8]; 4]) -> (
 fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
     let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
     let chaining = [0xC3; 16];
-    for length in [16, 24, 32] {
+    for length in lengths() {
         let (enc, mac) = keys(length);
         let (cipher_key, mac_key) = (CipherKey::new(enc.duplicate_secret()), MacKey::new(mac.duplicate_secret()));
         for (head, suffix) in ends(&octets) {
@@ -66,7 +71,7 @@ fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
 fn tags_equal_the_plain_cmac_at_every_length_head_and_suffix() {
     let octets: Vec<u8> = (0..4160_u32).map(|i| (i.wrapping_mul(40_503) >> 7) as u8).collect();
     let chaining = [0x0F; 16];
-    for length in [16, 24, 32] {
+    for length in lengths() {
         let (_, mac) = keys(length);
         let mac_key = MacKey::new(mac.duplicate_secret());
         for (head, suffix) in ends(&octets) {
@@ -86,7 +91,7 @@ fn tags_equal_the_plain_cmac_at_every_length_head_and_suffix() {
 fn one_pass_equals_verifying_then_decrypting() {
     let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(69_069) >> 11) as u8).collect();
     let chaining = [0x3C; 16];
-    for length in [16, 24, 32] {
+    for length in lengths() {
         let (enc, mac) = keys(length);
         let (cipher_key, mac_key) = (CipherKey::new(enc), MacKey::new(mac));
         for count in (0..70).chain([127, 128, 129, 255, 256]) {
@@ -112,6 +117,9 @@ fn sessions_side_by_side_equal_each_by_itself() {
         ([16, 24, 32, 16], [2, 2, 2, 2]),
         ([16; 4], [0, 1, 2, 3]),
     ] {
+        if !lengths.iter().all(|length| self::lengths().any(|known| known == *length)) {
+            continue;
+        }
         let session_keys = lengths.map(|length| {
             let (enc, mac) = keys(length);
             (CipherKey::new(enc), MacKey::new(mac))

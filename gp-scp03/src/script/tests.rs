@@ -9,6 +9,11 @@ use crate::{ChallengePolicy, ChallengeVerdict, ExpandedKeys, Initiator, Key, Key
 
 const AID: [u8; 8] = [0xA0, 0, 0, 1, 0x51, 0, 0, 0];
 
+/// Is the feature of this key length on?
+fn known(length: usize) -> bool {
+    Key::new(&[0; 32][..length]).is_ok()
+}
+
 fn keys(length: usize, seed: u8) -> StaticKeys {
     let key = |part: u8| {
         let octets: Vec<u8> = (0..length as u8).map(|i| i.wrapping_mul(29) ^ seed ^ part).collect();
@@ -64,6 +69,9 @@ fn the_card_takes_the_script_and_the_script_its_answers() {
         (16, 0x10, SecurityLevel::CMac),
         (16, 0x11, SecurityLevel::CMacCDecryption),
     ] {
+        if !known(length) {
+            continue;
+        }
         let (keys, target) = (keys(length, 1), target(i, 7));
         let host = host(target.implementation.mode().octets());
         let mut first = [0; 64];
@@ -95,7 +103,7 @@ fn the_card_takes_the_script_and_the_script_its_answers() {
 /// Live and on paper, with raw and with expanded keys: the same octets.
 #[test]
 fn a_script_says_what_a_live_session_says() {
-    for length in [16, 24, 32] {
+    for length in [16, 24, 32].into_iter().filter(|length| known(*length)) {
         let (keys, target, host) = (keys(length, 9), target(0x70, 1), host(8));
         let expanded = ExpandedKeys::new(&keys);
         let (_, answer) = card(&keys, &target, &host);
