@@ -8,7 +8,7 @@
 //!                                                   -> application: `Applets`
 //! ```
 //!
-//! The card model keeps everything that lasts in [`Storage`](storage::Storage), changes it in transactions only, and
+//! The card model keeps everything that lasts in [`Storage`], changes it in transactions only, and
 //! can be switched off at any moment.
 
 mod channel;
