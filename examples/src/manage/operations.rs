@@ -248,6 +248,10 @@ fn rotate(
         None => return Err(Outcome::Usage("no keys given".into())),
     };
     let arguments = session.arguments;
+    // Version 00 is "the card's first", which another set may be by the time the old one is to go.
+    if plan.delete_old && plan.replace.is_none() && arguments.key_version == 0 {
+        return Err(Outcome::Usage("--delete-old needs --kvn: the version of the old keys".into()));
+    }
     let stored = match record.filter(|path| path.exists() && !arguments.dry_run) {
         Some(path) => {
             let octets = std::fs::read(path).map_err(Outcome::NoCard)?;
