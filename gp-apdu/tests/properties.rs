@@ -214,3 +214,12 @@ proptest! {
         prop_assert_eq!(exchange.received(&mut buf, &mut response, 2), Err(Error::Finished));
     }
 }
+
+/// Command and response data may be secret: neither is printed.
+#[test]
+fn debug_shows_no_data() {
+    let command = Command::parse(&[0x80, 0xE2, 0, 0, 2, 0xAB, 0xCD]).unwrap();
+    let response = Response::parse(&[0xAB, 0xCD, 0x90, 0x00]).unwrap();
+    let text = format!("{command:?} {response:?} {command:02X?} {response:02X?}");
+    assert!(!text.contains("171") && !text.to_uppercase().contains("AB, CD") && text.contains("data_len"), "{text}");
+}

@@ -689,3 +689,54 @@ fn an_le_too_large_changes_nothing() {
         alive(&setup, &mut host, &mut card);
     }
 }
+
+/// A command that no exchange could cut is refused before chain and counter move, on every channel.
+#[test]
+fn a_chain_whose_bit_is_not_free_is_refused_before_anything_moves() {
+    let mut refused = 0;
+    for number in 0..20 {
+        for (form, class, p1) in [
+            (Form::Chained(Chaining::Iso), Class::ISO, 0x00),
+            (Form::Chained(Chaining::Iso), Class::GP, 0x00),
+            (Form::Chained(Chaining::Gp), Class::GP, 0x00),
+            (Form::Chained(Chaining::Gp), Class::GP, 0x80),
+        ] {
+            let setup = Setup::new(16, Mode::S8, SecurityLevel::CMac, number);
+            let (mut host, _) = setup.open();
+            let before = host.chain();
+            let mut buffer = [0; 600];
+            let header = Header { cla: class.with_channel(channel(number)).unwrap(), ins: 0xE6, p1, p2: 0 };
+            let mut built = CommandBuf::new(&mut buffer, header, form).unwrap();
+            built.push(&[0x5A; 400]).unwrap();
+            if host.wrap(&mut built).is_ok() {
+                assert!(Exchange::start(built, true).is_ok(), "what was wrapped can be sent: {header:?}");
+            } else {
+                refused += 1;
+                assert_eq!((host.chain(), host.is_awaiting()), (before, false));
+            }
+        }
+    }
+    // Twenty with b8 of P1 set, and channel 19 of the GlobalPlatform class, whose protected class has no chained twin.
+    assert_eq!(refused, 21);
+}
+
+/// At level 00 nothing is appended, so that a full buffer must be noticed here and not by `finish`.
+#[test]
+fn a_plain_command_without_room_for_le_is_refused_before_it_counts() {
+    let setup = Setup::new(16, Mode::S8, SecurityLevel::Authenticated, 0);
+    let (mut host, _) = setup.open();
+    let header = Header { cla: Class::GP, ins: 0xE2, p1: 0, p2: 0 };
+    let mut buffer = [0; 15];
+    let mut built = CommandBuf::assemble(&mut buffer, header, Form::Short, 10, Some(Le::MAX_SHORT)).unwrap();
+    assert_eq!(host.wrap(&mut built), Err(Error::Apdu(gp_apdu::Error::BufferFull)));
+    assert!(!host.is_awaiting());
+}
+
+#[test]
+fn a_message_limit_survives_suspension() {
+    let setup = Setup::new(16, Mode::S8, SecurityLevel::CMac, 0);
+    let (mut host, _) = setup.open();
+    host.set_message_limit(7);
+    let resumed = SecureChannel::resume(host.suspend().unwrap());
+    assert_eq!(resumed.messages_left(), 7);
+}

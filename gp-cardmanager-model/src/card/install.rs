@@ -77,8 +77,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             Install::Extradition(body) => self.extradite(domain, &body, &message, apdu),
             Install::RegistryUpdate(body) => self.update_registry(domain, &body, &message, apdu),
             Install::Personalization(aid) => self.install_for_personalization(channel, domain, &aid, apdu),
-            #[allow(unreachable_patterns, reason = "the body type may grow")]
-            _ => Err(StatusWord::INCORRECT_P1_P2),
         }
     }
 

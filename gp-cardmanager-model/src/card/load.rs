@@ -178,8 +178,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 }
                 Event::BlockStart { ciphered, .. } => self.begin_block(load, ciphered)?,
                 Event::Block { octets, remaining } => self.take_octets(load, octets, remaining == 0)?,
-                #[allow(unreachable_patterns, reason = "the event type may grow")]
-                _ => return Err(StatusWord::WRONG_DATA),
             }
         }
         if !block.last {
