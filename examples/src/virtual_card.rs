@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-pub use deviation::Deviation;
+pub use deviation::Deviating;
 pub use factory::{Factory, FactoryError};
 pub use options::{HELP, Options};
 pub use platform::Platform;

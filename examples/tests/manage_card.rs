@@ -539,6 +539,10 @@ fn cap_files_are_loaded_at_every_level() {
     assert_eq!((blocks[&("s8", "01")], blocks[&("s8", "33")]), (9, 9));
     assert_eq!((blocks[&("s16", "01")], blocks[&("s16", "33")]), (9, 10));
 
+    let sized = succeed(&["load", &folder.file("stored.cap"), "--sizes", "--dry-run", "--level", "00"]);
+    // 2112 octets of code.
+    assert!(sized.replace(char::is_whitespace, "").contains("EF04C6020840"), "{sized}");
+
     let small = events(&succeed(&["load", &folder.file("stored.cap"), "--block", "100", "-v", "--json"]));
     let loads = exchanges(&small).filter(|event| event["command"].as_str().unwrap().starts_with("LOAD")).count();
     assert_eq!(loads, 22);

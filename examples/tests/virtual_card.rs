@@ -237,6 +237,22 @@ fn a_young_card() {
 }
 
 #[test]
+fn a_card_that_deviates() {
+    let (mut command, mut response) = ([0; 261], [0; 600]);
+    let words = "--profile platform-channel --deviation get-response --deviation empty-select-6a82 --preload 2";
+    let mut reader = Reader::with(words);
+    assert_eq!(reader.ask(&[0x00, 0xA4, 0x04, 0x00, 0x00]), [0x6A, 0x82]);
+    assert_eq!(reader.ask(&[0x80, 0xCA, 0x00, 0xE0, 0x00]), [0x61, 0x14]);
+    assert_eq!(reader.ask(&[0x00, 0xC0, 0x00, 0x00, 0x14]).len(), 22);
+    let isd = Aid::ISSUER_SECURITY_DOMAIN;
+    let mut session = Session::open(reader, &isd, SecurityLevel::CMac, &mut command, &mut response);
+    // The factory's work was done before the card began to deviate.
+    let listed = session.expect(ins::GET_STATUS, 0x40, 0x02, &[0x4F, 0x00]);
+    assert_eq!(listed.iter().filter(|octet| **octet == 0xE3).count(), 2);
+    session.reader.close().unwrap();
+}
+
+#[test]
 fn without_a_reader_there_is_no_card() {
     // A port that was free a moment ago.
     let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();

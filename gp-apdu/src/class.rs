@@ -85,18 +85,22 @@ impl Class {
     const FURTHER_BIT: u8 = 0x40;
     /// Secure messaging in the further coding; in the first coding it marks reserved and foreign octets.
     const FURTHER_SM_BIT: u8 = 0x20;
+    /// Both clear in the first coding.
+    const CODING_BITS: u8 = Self::FURTHER_BIT | Self::FURTHER_SM_BIT;
     const CHAIN_BIT: u8 = 0x10;
     const FIRST_SM_BITS: u8 = 0x0C;
     const FIRST_SM_GP: u8 = 0x04;
 
     /// The class of this octet; `None` for `FF`, which is none.
     #[must_use]
+    #[inline]
     pub const fn from_byte(octet: u8) -> Option<Self> {
         if octet == 0xFF { None } else { Some(Self(octet)) }
     }
 
     /// The octet.
     #[must_use]
+    #[inline]
     pub const fn byte(self) -> u8 {
         self.0
     }
@@ -104,6 +108,7 @@ impl Class {
     /// Its coding; `None` for the reserved octets `20`-`3F` and the foreign ones `A0`-`BF`, which a card of ours
     /// answers with [`CLA_NOT_SUPPORTED`](crate::StatusWord::CLA_NOT_SUPPORTED).
     #[must_use]
+    #[inline]
     pub const fn coding(self) -> Option<Coding> {
         if self.0 & Self::FURTHER_BIT != 0 {
             Some(Coding::Further)
@@ -116,12 +121,14 @@ impl Class {
 
     /// Whether the command is one of GlobalPlatform (b8) and not of ISO; a foreign class is neither.
     #[must_use]
+    #[inline]
     pub const fn is_gp(self) -> bool {
         self.0 & Self::GP_BIT != 0 && self.coding().is_some()
     }
 
     /// The logical channel; the basic one for octets without coding.
     #[must_use]
+    #[inline]
     pub const fn channel(self) -> LogicalChannel {
         match self.coding() {
             Some(Coding::First) => LogicalChannel(self.0 & 0x03),
@@ -156,6 +163,7 @@ impl Class {
 
     /// What it says about secure messaging; none for octets without coding.
     #[must_use]
+    #[inline]
     pub const fn secure_messaging(self) -> SecureMessaging {
         match self.coding() {
             Some(Coding::First) => match self.0 & Self::FIRST_SM_BITS {
@@ -172,8 +180,10 @@ impl Class {
     /// Whether the command counts as protected by a GlobalPlatform secure channel: `84`-`87`, `E0`-`EF`, their ISO
     /// twins `04`-`07`, `60`-`6F`, and all of these with the chaining bit. `88`-`8F` do not.
     #[must_use]
+    #[inline]
     pub const fn is_protected(self) -> bool {
-        matches!(self.secure_messaging(), SecureMessaging::GlobalPlatform | SecureMessaging::Either)
+        self.0 & (Self::CODING_BITS | Self::FIRST_SM_BITS) == Self::FIRST_SM_GP
+            || self.0 & Self::CODING_BITS == Self::CODING_BITS
     }
 
     /// The class under GlobalPlatform secure messaging: `80` becomes `84`, `C4` becomes `E4`, `40` becomes `60`.
@@ -181,11 +191,14 @@ impl Class {
     /// A class that cannot say so stays as it is and is not [protected](Self::is_protected) afterwards: reserved,
     /// foreign, under ISO secure messaging, and `DF`, whose twin `FF` does not exist.
     #[must_use]
+    #[inline]
     pub const fn secured(self) -> Self {
-        let octet = match (self.coding(), self.secure_messaging()) {
-            (Some(Coding::First), SecureMessaging::None) => self.0 | Self::FIRST_SM_GP,
-            (Some(Coding::Further), _) => self.0 | Self::FURTHER_SM_BIT,
-            _ => self.0,
+        let octet = if self.0 & (Self::CODING_BITS | Self::FIRST_SM_BITS) == 0 {
+            self.0 | Self::FIRST_SM_GP
+        } else if self.0 & Self::FURTHER_BIT != 0 {
+            self.0 | Self::FURTHER_SM_BIT
+        } else {
+            self.0
         };
         match Self::from_byte(octet) {
             Some(class) => class,
@@ -196,6 +209,7 @@ impl Class {
     /// The class without GlobalPlatform secure messaging: `84` becomes `80`, `E4` becomes `C4`, `60` becomes `40`.
     /// A class that is not [protected](Self::is_protected) stays as it is.
     #[must_use]
+    #[inline]
     pub const fn unsecured(self) -> Self {
         match self.secure_messaging() {
             SecureMessaging::GlobalPlatform => Self(self.0 & !Self::FIRST_SM_BITS),
@@ -208,12 +222,14 @@ impl Class {
     /// messaging, that is `84` for a GlobalPlatform command and `04` for an ISO command, and the chaining bit as it is
     /// (`94`, `14`). Amendment D 6.2.4
     #[must_use]
+    #[inline]
     pub const fn mac_byte(self) -> u8 {
         self.0 & (Self::GP_BIT | Self::CHAIN_BIT) | Self::FIRST_SM_GP
     }
 
     /// Whether more segments of an ISO command chain follow (b5); never for octets without coding.
     #[must_use]
+    #[inline]
     pub const fn is_chained(self) -> bool {
         self.0 & Self::CHAIN_BIT != 0 && self.coding().is_some()
     }

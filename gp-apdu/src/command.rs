@@ -28,6 +28,7 @@ impl Header {
 
     /// CLA INS P1 P2.
     #[must_use]
+    #[inline]
     pub const fn octets(self) -> [u8; Self::LEN] {
         [self.cla.byte(), self.ins, self.p1, self.p2]
     }
@@ -77,6 +78,7 @@ impl Le {
     }
 
     /// The two octets of an extended Le; the second alone is the short Le.
+    #[inline]
     pub(crate) const fn octets(self) -> [u8; 2] {
         // 65536 is 00010000 and 256 is 00000100: cut to its width, either maximum is zero.
         let [_, _, high, low] = self.0.to_be_bytes();
@@ -107,6 +109,7 @@ pub enum Form {
 impl Form {
     /// The most data a command of this form carries: 255, 65535 or 65535 octets.
     #[must_use]
+    #[inline]
     pub const fn max_data(self) -> usize {
         match self {
             Self::Short => 255,
@@ -116,6 +119,7 @@ impl Form {
 
     /// The largest Le of this form: 256, 65536 or 256.
     #[must_use]
+    #[inline]
     pub const fn max_le(self) -> Le {
         match self {
             Self::Short | Self::Chained(_) => Le::MAX_SHORT,
@@ -125,6 +129,7 @@ impl Form {
 
     /// Where the data of a command begins: after 5, 7 or 5 octets.
     #[must_use]
+    #[inline]
     pub const fn data_offset(self) -> usize {
         match self {
             Self::Short | Self::Chained(_) => 5,
@@ -134,6 +139,7 @@ impl Form {
 
     /// The octets that Le takes at the end of a command with data: 1, 2 or 1.
     #[must_use]
+    #[inline]
     pub const fn le_len(self) -> usize {
         match self {
             Self::Short | Self::Chained(_) => 1,
@@ -148,21 +154,18 @@ impl Form {
     ///
     /// # Errors
     /// [`Error::DataTooLong`] above [`max_data`](Self::max_data).
+    #[inline]
     pub fn lc_field(self, data_len: usize) -> Result<LcField, Error> {
-        if data_len > self.max_data() {
-            return Err(Error::DataTooLong);
-        }
-        let len = u16::try_from(data_len).map_err(|_| Error::DataTooLong)?;
-        Ok(LcField(match (self, u8::try_from(len)) {
-            (_, Ok(0)) => Lc::None,
-            (Self::Short | Self::Chained(_), Ok(len)) => Lc::Short([len]),
-            _ => {
-                let [high, low] = len.to_be_bytes();
-                Lc::Long([0, high, low])
-            }
+        let [high, low] = u16::try_from(data_len).map_err(|_| Error::DataTooLong)?.to_be_bytes();
+        Ok(LcField(match (self, high) {
+            _ if data_len == 0 => Lc::None,
+            (Self::Short | Self::Chained(_), 0) => Lc::Short([low]),
+            (Self::Short, _) => return Err(Error::DataTooLong),
+            (Self::Extended | Self::Chained(_), _) => Lc::Long([0, high, low]),
         }))
     }
 
+    #[inline]
     pub(crate) fn check_le(self, le: Option<Le>) -> Result<(), Error> {
         if le.is_some_and(|le| le > self.max_le()) { Err(Error::LeTooLarge) } else { Ok(()) }
     }
@@ -182,6 +185,7 @@ enum Lc {
 impl LcField {
     /// The octets: 0, 1 or 3 of them.
     #[must_use]
+    #[inline]
     pub const fn as_slice(&self) -> &[u8] {
         match &self.0 {
             Lc::None => &[],
@@ -221,6 +225,7 @@ impl<'a> Command<'a> {
     ///
     /// # Errors
     /// [`Error::Truncated`], [`Error::TrailingData`], or [`Error::Class`] for the class byte `FF`.
+    #[inline]
     pub fn parse(octets: &'a [u8]) -> Result<Self, Error> {
         parse::command(octets)
     }
@@ -251,38 +256,102 @@ impl<'a> Command<'a> {
     /// [`Error::DataTooLong`] or [`Error::LeTooLarge`] when the form cannot say it, [`Error::Chained`] for a chained
     /// command of more than 255 octets, [`Error::BufferFull`].
     pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
-        let lc = self.form.lc_field(self.data.len())?;
-        self.form.check_le(self.le)?;
-        if matches!(self.form, Form::Chained(_)) && self.data.len() > Form::Short.max_data() {
-            return Err(Error::Chained);
+        let frame = Frame::new(self.header, self.form, self.data.len(), self.le)?;
+        let out = buf.get_mut(..frame.len).ok_or(Error::BufferFull)?;
+        // In range: the frame has counted the data.
+        let data = out.get_mut(frame.data_offset()..).and_then(|room| room.split_at_mut_checked(self.data.len()));
+        if let Some((data, _)) = data {
+            data.copy_from_slice(self.data);
         }
-        let le = le_field(self.form, self.data.is_empty(), self.le);
-        let out = buf.get_mut(..self.encoded_len()).ok_or(Error::BufferFull)?;
-        let parts = [&self.header.octets()[..], lc.as_slice(), self.data, le.as_slice()];
-        for (to, from) in out.iter_mut().zip(parts.into_iter().flatten()) {
-            *to = *from;
-        }
+        frame.write(out);
         Ok(out)
     }
 }
 
-/// The octets of Le, at most three.
-#[derive(Clone, Copy)]
-pub(crate) struct LeField([u8; 3], usize);
+/// What stands around the data of a command: header and Lc before it, Le behind it.
+pub(crate) struct Frame {
+    header: [u8; Header::LEN],
+    lc: Lc,
+    le: Ending,
+    /// The length of the whole command.
+    pub(crate) len: usize,
+}
 
-impl LeField {
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        self.0.get(..self.1).unwrap_or_default()
+/// The octets of Le.
+enum Ending {
+    None,
+    Short([u8; 1]),
+    Long([u8; 2]),
+    /// Without Lc nothing but the zero would tell an extended Le from a short Lc with data.
+    LongWithoutLc([u8; 3]),
+}
+
+impl Frame {
+    /// The frame of a command that one APDU carries.
+    #[inline]
+    pub(crate) fn new(header: Header, form: Form, data_len: usize, le: Option<Le>) -> Result<Self, Error> {
+        let LcField(lc) = form.lc_field(data_len)?;
+        form.check_le(le)?;
+        let (lc_len, chain) = match lc {
+            Lc::None => (0_usize, false),
+            Lc::Short(_) => (1, false),
+            Lc::Long(_) => (3, matches!(form, Form::Chained(_))),
+        };
+        if chain {
+            return Err(Error::Chained);
+        }
+        let (le, le_len) = match (le.map(Le::octets), form) {
+            (None, _) => (Ending::None, 0),
+            (Some([_, low]), Form::Short | Form::Chained(_)) => (Ending::Short([low]), 1),
+            (Some([high, low]), Form::Extended) if data_len == 0 => (Ending::LongWithoutLc([0, high, low]), 3),
+            (Some(octets), Form::Extended) => (Ending::Long(octets), 2),
+        };
+        // Saturates never: `lc_field` has refused more than 65535 octets of data.
+        let len = Header::LEN.saturating_add(lc_len).saturating_add(data_len).saturating_add(le_len);
+        Ok(Self { header: header.octets(), lc, le, len })
+    }
+
+    /// Where the data begins.
+    #[inline]
+    const fn data_offset(&self) -> usize {
+        match self.lc {
+            Lc::None => Header::LEN,
+            Lc::Short(_) => Header::LEN.saturating_add(1),
+            Lc::Long(_) => Header::LEN.saturating_add(3),
+        }
+    }
+
+    /// Writes it to both ends of `out`, which is as long as the command.
+    #[inline]
+    pub(crate) fn write(&self, out: &mut [u8]) {
+        // Whole arrays, whose length the compiler knows: octets copied one by one take longer than all the rest.
+        let Some((header, body)) = out.split_first_chunk_mut() else { return };
+        *header = self.header;
+        match self.lc {
+            Lc::None => {}
+            Lc::Short(octets) => put_first(body, octets),
+            Lc::Long(octets) => put_first(body, octets),
+        }
+        match self.le {
+            Ending::None => {}
+            Ending::Short(octets) => put_last(body, octets),
+            Ending::Long(octets) => put_last(body, octets),
+            Ending::LongWithoutLc(octets) => put_last(body, octets),
+        }
     }
 }
 
-/// Le as it stands at the end of a command.
-pub(crate) fn le_field(form: Form, no_data: bool, le: Option<Le>) -> LeField {
-    match (le.map(Le::octets), form) {
-        (None, _) => LeField([0; 3], 0),
-        (Some([_, low]), Form::Short | Form::Chained(_)) => LeField([low, 0, 0], 1),
-        (Some([high, low]), Form::Extended) if no_data => LeField([0, high, low], 3),
-        (Some([high, low]), Form::Extended) => LeField([high, low, 0], 2),
+#[inline]
+fn put_first<const N: usize>(room: &mut [u8], octets: [u8; N]) {
+    if let Some(place) = room.first_chunk_mut() {
+        *place = octets;
+    }
+}
+
+#[inline]
+fn put_last<const N: usize>(room: &mut [u8], octets: [u8; N]) {
+    if let Some(place) = room.last_chunk_mut() {
+        *place = octets;
     }
 }
 

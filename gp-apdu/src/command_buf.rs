@@ -10,7 +10,7 @@
 //! The data begins at the same place whatever its length, so it can grow, shrink and be encrypted without moving. Header
 //! and lengths are values beside the buffer until [`CommandBuf::finish`] writes them around the data.
 
-use crate::command::le_field;
+use crate::command::Frame;
 use crate::{Class, Command, Error, Form, Header, Le, parse};
 use core::fmt;
 
@@ -31,6 +31,7 @@ impl<'b> CommandBuf<'b> {
     /// # Errors
     /// [`Error::BufferFull`] when the buffer does not even hold header, lengths and no data: under 6 octets, or 9
     /// extended.
+    #[inline]
     pub fn new(buf: &'b mut [u8], header: Header, form: Form) -> Result<Self, Error> {
         if buf.len() < form.data_offset().saturating_add(form.le_len()) {
             return Err(Error::BufferFull);
@@ -54,6 +55,7 @@ impl<'b> CommandBuf<'b> {
     /// # Errors
     /// [`Error::DataTooLong`] or [`Error::LeTooLarge`] when the form cannot say it, [`Error::BufferFull`] when the
     /// buffer ends before the data does.
+    #[inline]
     pub fn assemble(
         buf: &'b mut [u8],
         header: Header,
@@ -73,6 +75,7 @@ impl<'b> CommandBuf<'b> {
 
     /// CLA INS P1 P2.
     #[must_use]
+    #[inline]
     pub const fn header(&self) -> Header {
         self.header
     }
@@ -83,23 +86,27 @@ impl<'b> CommandBuf<'b> {
     }
 
     /// Replaces the class byte.
+    #[inline]
     pub const fn set_class(&mut self, cla: Class) {
         self.header.cla = cla;
     }
 
     /// The form, as it was chosen or read; it never changes.
     #[must_use]
+    #[inline]
     pub const fn form(&self) -> Form {
         self.form
     }
 
     /// How much response data is asked for.
     #[must_use]
+    #[inline]
     pub const fn le(&self) -> Option<Le> {
         self.le
     }
 
     /// Asks for response data. An Le too large for the form shows at [`finish`](Self::finish).
+    #[inline]
     pub const fn expect(&mut self, le: Le) -> &mut Self {
         self.le = Some(le);
         self
@@ -112,12 +119,14 @@ impl<'b> CommandBuf<'b> {
 
     /// The data.
     #[must_use]
+    #[inline]
     pub fn data(&self) -> &[u8] {
         let start = self.form.data_offset();
         self.buf.get(start..start.saturating_add(self.data_len)).unwrap_or_default()
     }
 
     /// The data, to be changed in place.
+    #[inline]
     pub fn data_mut(&mut self) -> &mut [u8] {
         let start = self.form.data_offset();
         self.buf.get_mut(start..start.saturating_add(self.data_len)).unwrap_or_default()
@@ -125,12 +134,14 @@ impl<'b> CommandBuf<'b> {
 
     /// The length of the data in octets.
     #[must_use]
+    #[inline]
     pub const fn data_len(&self) -> usize {
         self.data_len
     }
 
     /// The most data that buffer and form hold, with room left for Le.
     #[must_use]
+    #[inline]
     pub fn capacity(&self) -> usize {
         let around = self.form.data_offset().saturating_add(self.form.le_len());
         self.buf.len().saturating_sub(around).min(self.form.max_data())
@@ -142,9 +153,10 @@ impl<'b> CommandBuf<'b> {
     /// [`Error::DataTooLong`] past what the form carries, [`Error::BufferFull`] past what the buffer holds.
     pub fn push(&mut self, octets: &[u8]) -> Result<&mut Self, Error> {
         let start = self.data_len;
-        let data = self.grow(octets.len())?;
-        for (to, from) in data.iter_mut().skip(start).zip(octets) {
-            *to = *from;
+        // In range: `grow` has made just that much room.
+        let room = self.grow(octets.len())?.get_mut(start..).unwrap_or_default();
+        if let Some((room, _)) = room.split_at_mut_checked(octets.len()) {
+            room.copy_from_slice(octets);
         }
         Ok(self)
     }
@@ -185,6 +197,7 @@ impl<'b> CommandBuf<'b> {
     ///
     /// # Errors
     /// [`Error::DataTooLong`] past what the form carries, [`Error::BufferFull`] past what the buffer holds.
+    #[inline]
     pub fn grow(&mut self, len: usize) -> Result<&mut [u8], Error> {
         let data_len = self.data_len.saturating_add(len);
         if data_len > self.form.max_data() {
@@ -198,6 +211,7 @@ impl<'b> CommandBuf<'b> {
     }
 
     /// Makes the data shorter: keeps its first `data_len` octets, or all of it when it has no more.
+    #[inline]
     pub fn truncate(&mut self, data_len: usize) {
         self.data_len = self.data_len.min(data_len);
     }
@@ -214,22 +228,11 @@ impl<'b> CommandBuf<'b> {
     /// # Errors
     /// [`Error::LeTooLarge`] when the form cannot say it, [`Error::Chained`] for a chained command of more than 255
     /// octets, [`Error::BufferFull`] when a parsed command that filled its buffer was given an Le.
+    #[inline]
     pub fn finish(self) -> Result<&'b mut [u8], Error> {
-        let len = self.as_command().encoded_len();
-        let lc = self.form.lc_field(self.data_len)?;
-        self.form.check_le(self.le)?;
-        if matches!(self.form, Form::Chained(_)) && self.data_len > Form::Short.max_data() {
-            return Err(Error::Chained);
-        }
-        let le = le_field(self.form, self.data_len == 0, self.le);
-        let out = self.buf.get_mut(..len).ok_or(Error::BufferFull)?;
-        let front = self.header.octets().into_iter().chain(lc.as_slice().iter().copied());
-        for (to, from) in out.iter_mut().zip(front) {
-            *to = from;
-        }
-        for (to, from) in out.iter_mut().rev().zip(le.as_slice().iter().rev()) {
-            *to = *from;
-        }
+        let frame = Frame::new(self.header, self.form, self.data_len, self.le)?;
+        let out = self.buf.get_mut(..frame.len).ok_or(Error::BufferFull)?;
+        frame.write(out);
         Ok(out)
     }
 

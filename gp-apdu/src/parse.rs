@@ -7,48 +7,91 @@
 //!  CLA INS P1 P2 00 Le Le                     case 2    extended: 00, then two octets each
 //!  CLA INS P1 P2 00 Lc Lc data [Le Le]        case 3, 4
 //! ```
+//!
+//! The first octet of the body and how many follow it decide the case, so nothing is tried twice. What is in order is read
+//! by [`well_formed`], without nom and in the caller's loop; what is not is the grammar's, which says why. Tests hold the
+//! two together.
 
 use crate::{Class, Command, Error, Form, Header, Le};
-use nom::branch::alt;
-use nom::combinator::{map, map_opt, verify};
+use nom::combinator::{cond, map, map_opt, verify};
 use nom::error::{ErrorKind, ParseError};
 use nom::multi::length_data;
 use nom::number::complete::{be_u16, u8};
 use nom::sequence::{preceded, terminated};
 use nom::{IResult, Parser};
 
-/// Where a branch failed (the rest of the input) and why.
+/// Why octets are no command.
 #[derive(Debug)]
-struct At<'a>(&'a [u8], Error);
+struct Refused(Error);
 
-impl<'a> ParseError<&'a [u8]> for At<'a> {
-    fn from_error_kind(rest: &'a [u8], kind: ErrorKind) -> Self {
-        // The only `map_opt` of the grammar is the class; whatever else nom misses is more input.
-        Self(rest, if kind == ErrorKind::MapOpt { Error::Class } else { Error::Truncated })
+impl ParseError<&[u8]> for Refused {
+    fn from_error_kind(_: &[u8], kind: ErrorKind) -> Self {
+        Self(match kind {
+            // The only `map_opt` of the grammar is the class.
+            ErrorKind::MapOpt => Error::Class,
+            // The only `verify` is that of a long Lc: `00 00 00` is a whole body already, an Le of 65536.
+            ErrorKind::Verify => Error::TrailingData,
+            // Whatever else nom misses is more input.
+            _ => Error::Truncated,
+        })
     }
 
-    fn append(_: &'a [u8], _: ErrorKind, other: Self) -> Self {
+    fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
         other
-    }
-
-    /// Of two branches the one that got further speaks; where both stopped, more octets would have helped.
-    fn or(self, other: Self) -> Self {
-        match (self.0.len()).cmp(&other.0.len()) {
-            core::cmp::Ordering::Less => self,
-            core::cmp::Ordering::Equal if self.1 == Error::Truncated => self,
-            _ => other,
-        }
     }
 }
 
-type Parsed<'a, T> = IResult<&'a [u8], T, At<'a>>;
+type Parsed<'a, T> = IResult<&'a [u8], T, Refused>;
 type Body<'a> = (&'a [u8], Option<Le>, Form);
 
 /// A whole command, short or extended; never a chained one, for a single command does not show that.
+#[inline]
 pub(crate) fn command(octets: &[u8]) -> Result<Command<'_>, Error> {
+    match well_formed(octets) {
+        Some(command) => Ok(command),
+        None => by_grammar(octets),
+    }
+}
+
+/// The command that `octets` are, if they are one.
+#[inline]
+fn well_formed(octets: &[u8]) -> Option<Command<'_>> {
+    let ([cla, ins, p1, p2], body) = octets.split_first_chunk()?;
+    let header = Header { cla: Class::from_byte(*cla)?, ins: *ins, p1: *p1, p2: *p2 };
+    let (data, le, form) = match body.split_first() {
+        None => (body, None, Form::Short),
+        Some((0, [])) => (&[][..], Some(Le::MAX_SHORT), Form::Short),
+        Some((0, [high, low])) => (&[][..], Some(Le::long(u16::from_be_bytes([*high, *low]))), Form::Extended),
+        Some((0, rest)) => {
+            let (lc @ [high, low], rest) = rest.split_first_chunk()?;
+            let (data, rest) = rest.split_at_checked(u16::from_be_bytes(*lc).into())?;
+            let le = match rest {
+                _ if *high | *low == 0 => return None,
+                [] => None,
+                [high, low] => Some(Le::long(u16::from_be_bytes([*high, *low]))),
+                _ => return None,
+            };
+            (data, le, Form::Extended)
+        }
+        Some((le, [])) => (&[][..], Some(Le::short(*le)), Form::Short),
+        Some((lc, rest)) => {
+            let (data, rest) = rest.split_at_checked((*lc).into())?;
+            let le = match rest {
+                [] => None,
+                [le] => Some(Le::short(*le)),
+                _ => return None,
+            };
+            (data, le, Form::Short)
+        }
+    };
+    Some(Command { header, data, le, form })
+}
+
+#[inline(never)]
+fn by_grammar(octets: &[u8]) -> Result<Command<'_>, Error> {
     match (header, body).parse_complete(octets) {
         Ok((_, (header, (data, le, form)))) => Ok(Command { header, data, le, form }),
-        Err(nom::Err::Error(At(_, error)) | nom::Err::Failure(At(_, error))) => Err(error),
+        Err(nom::Err::Error(Refused(error)) | nom::Err::Failure(Refused(error))) => Err(error),
         Err(nom::Err::Incomplete(_)) => Err(Error::Truncated),
     }
 }
@@ -59,22 +102,16 @@ fn header(i: &[u8]) -> Parsed<'_, Header> {
 
 #[rustfmt::skip]
 fn body(i: &[u8]) -> Parsed<'_, Body<'_>> {
-    alt((
-        map(end,                                                   |()| (&[][..], None, Form::Short)),            // 1
-        map(terminated(short_le, end),                             |le| (&[][..], Some(le), Form::Short)),        // 2 short
-        map((length_data(short_lc), or_end(short_le)),             |(data, le)| (data, le, Form::Short)),         // 3, 4 short
-        map(preceded(zero, terminated(long_le, end)),              |le| (&[][..], Some(le), Form::Extended)),     // 2 extended
-        map(preceded(zero, (length_data(long_lc), or_end(long_le))), |(data, le)| (data, le, Form::Extended)),    // 3, 4 extended
-    ))
-    .parse_complete(i)
-}
-
-fn zero(i: &[u8]) -> Parsed<'_, u8> {
-    verify(u8, |octet| *octet == 0).parse_complete(i)
-}
-
-fn short_lc(i: &[u8]) -> Parsed<'_, u8> {
-    verify(u8, |lc| *lc != 0).parse_complete(i)
+    let short = |(data, le)| (data, le, Form::Short);
+    let extended = |(data, le)| (data, le, Form::Extended);
+    let no_data = |le| (&[][..], Some(le));
+    match i {
+        []        => Ok((i, (i, None, Form::Short))),                                                               // 1
+        [_]       => map(map(short_le, no_data), short).parse_complete(i),                                          // 2 short
+        [0, _, _] => map(map(preceded(u8, long_le), no_data), extended).parse_complete(i),                          // 2 extended
+        [0, ..]   => map(preceded(u8, (length_data(long_lc), or_end(long_le))), extended).parse_complete(i),        // 3, 4 extended
+        _         => map((length_data(u8), or_end(short_le)), short).parse_complete(i),                             // 3, 4 short
+    }
 }
 
 fn long_lc(i: &[u8]) -> Parsed<'_, u16> {
@@ -89,11 +126,14 @@ fn long_le(i: &[u8]) -> Parsed<'_, Le> {
     map(be_u16, Le::long).parse_complete(i)
 }
 
-/// Le and then the end, or the end.
-fn or_end<'a>(le: fn(&'a [u8]) -> Parsed<'a, Le>) -> impl Parser<&'a [u8], Output = Option<Le>, Error = At<'a>> {
-    alt((map(end, |()| None), map(terminated(le, end), Some)))
+/// The end, or Le and then the end.
+fn or_end<'a>(le: impl Fn(&'a [u8]) -> Parsed<'a, Le>) -> impl Parser<&'a [u8], Output = Option<Le>, Error = Refused> {
+    move |i: &'a [u8]| cond(!i.is_empty(), terminated(&le, end)).parse_complete(i)
 }
 
 fn end(i: &[u8]) -> Parsed<'_, ()> {
-    if i.is_empty() { Ok((i, ())) } else { Err(nom::Err::Error(At(i, Error::TrailingData))) }
+    if i.is_empty() { Ok((i, ())) } else { Err(nom::Err::Error(Refused(Error::TrailingData))) }
 }
+
+#[cfg(test)]
+mod tests;

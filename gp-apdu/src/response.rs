@@ -45,9 +45,11 @@ impl<'a> Response<'a> {
     /// # Errors
     /// [`Error::BufferFull`].
     pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
-        let room = buf.get_mut(..self.encoded_len()).ok_or(Error::BufferFull)?;
-        for (to, from) in room.iter_mut().zip(self.data) {
-            *to = *from;
+        if buf.len() < self.encoded_len() {
+            return Err(Error::BufferFull);
+        }
+        if let Some((room, _)) = buf.split_at_mut_checked(self.data.len()) {
+            room.copy_from_slice(self.data);
         }
         Self::write_status(buf, self.data.len(), self.status)
     }

@@ -31,39 +31,46 @@ fn encode(form: Form, data: &[u8], le: Option<u32>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// What octets mean, by counting them; `None` when they are no command.
-fn decode(octets: &[u8]) -> Option<(&[u8], Option<u32>, Form)> {
+/// What octets mean, by counting them; or what they lack to be a command.
+fn decode(octets: &[u8]) -> Result<(&[u8], Option<u32>, Form), Error> {
+    use Error::{Class, TrailingData, Truncated};
     let of = |value: usize, max: u32| Some(if value == 0 { max } else { value as u32 });
-    let body = octets.get(4..)?;
-    let pair = |at: usize| usize::from(body[at]) * 256 + usize::from(body[at + 1]);
-    if octets[0] == 0xFF {
-        return None;
+    if octets.first() == Some(&0xFF) {
+        return Err(Class);
     }
+    let body = octets.get(4..).ok_or(Truncated)?;
+    let pair = |at: usize| usize::from(body[at]) * 256 + usize::from(body[at + 1]);
     match (body.len(), body.first().copied().unwrap_or(0)) {
-        (0, _) => Some((&[], None, Form::Short)),
-        (1, le) => Some((&[], of(le.into(), 256), Form::Short)),
-        (n, 0) if n < 3 => None,
-        (3, 0) => Some((&[], of(pair(1), 65_536), Form::Extended)),
-        (_, 0) if pair(1) == 0 => None,
-        (n, 0) if n == 3 + pair(1) => Some((&body[3..], None, Form::Extended)),
-        (n, 0) if n == 5 + pair(1) => Some((&body[3..n - 2], of(pair(n - 2), 65_536), Form::Extended)),
-        (n, lc) if lc != 0 && n == 1 + usize::from(lc) => Some((&body[1..], None, Form::Short)),
-        (n, lc) if lc != 0 && n == 2 + usize::from(lc) => {
-            Some((&body[1..n - 1], of(body[n - 1].into(), 256), Form::Short))
-        }
-        _ => None,
+        (0, _) => Ok((&[], None, Form::Short)),
+        (1, le) => Ok((&[], of(le.into(), 256), Form::Short)),
+        (n, 0) if n < 3 => Err(Truncated),
+        (3, 0) => Ok((&[], of(pair(1), 65_536), Form::Extended)),
+        (_, 0) if pair(1) == 0 => Err(TrailingData),
+        (n, 0) if n < 3 + pair(1) => Err(Truncated),
+        (n, 0) => match n - 3 - pair(1) {
+            0 => Ok((&body[3..], None, Form::Extended)),
+            1 => Err(Truncated),
+            2 => Ok((&body[3..n - 2], of(pair(n - 2), 65_536), Form::Extended)),
+            _ => Err(TrailingData),
+        },
+        (n, lc) if n < 1 + usize::from(lc) => Err(Truncated),
+        (n, lc) => match n - 1 - usize::from(lc) {
+            0 => Ok((&body[1..], None, Form::Short)),
+            1 => Ok((&body[1..n - 1], of(body[n - 1].into(), 256), Form::Short)),
+            _ => Err(TrailingData),
+        },
     }
 }
 
 fn check(octets: &[u8]) -> bool {
     let parsed = Command::parse(octets);
     match (decode(octets), &parsed) {
-        (Some((data, le, form)), Ok(command)) => {
+        (Ok((data, le, form)), Ok(command)) => {
             assert_eq!(command.header.octets(), octets[..4]);
             assert_eq!((command.data, command.le.map(Le::get), command.form), (data, le, form));
             assert!(data.is_empty() || command.data.as_ptr() == data.as_ptr(), "a view, not a copy");
         }
-        (None, Err(_)) => {}
+        (Err(expected), Err(error)) => assert_eq!(*error, expected, "{octets:02X?}"),
         (expected, _) => panic!("{} octets: expected {expected:?}, got {parsed:?}", octets.len()),
     }
     parsed.is_ok()

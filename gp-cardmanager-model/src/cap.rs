@@ -21,6 +21,7 @@ mod zip;
 pub use zip::{Entries, Entry, MAX_ENTRIES, Zip, crc32};
 
 use crate::aid::Aid;
+use crate::install::Parameters;
 use crate::lv::Octets;
 use core::fmt;
 
@@ -334,6 +335,18 @@ impl<'a> Cap<'a> {
             .into_iter()
             .filter(move |component| descriptor || *component != ComponentTag::Descriptor)
             .filter_map(move |component| get(&components, component))
+    }
+
+    /// What the load file needs, for INSTALL \[for load\]: `C6` the octets of its load file data block, `C8` those of the
+    /// static fields' image where the package has any (GPCS table 11-49; Java Card VM 6.10).
+    pub fn load_parameters(&self, descriptor: bool) -> Parameters<'static> {
+        let image = self.component(ComponentTag::StaticField).and_then(|component| component.get(COMPONENT_HEAD..));
+        let image = image.and_then(|info| info.first_chunk()).map_or(0, |size| u16::from_be_bytes(*size));
+        Parameters {
+            code: u32::try_from(self.load_file_data_block_len(descriptor)).ok(),
+            non_volatile: (image != 0).then_some(image.into()),
+            ..Parameters::default()
+        }
     }
 
     /// Octets of the load file data block.

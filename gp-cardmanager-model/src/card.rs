@@ -13,6 +13,7 @@
 
 mod channel;
 mod delete;
+mod deviations;
 mod get_data;
 mod get_status;
 mod install;
@@ -41,6 +42,7 @@ use gp_scp03::ResponderState;
 use zeroize::Zeroize;
 
 pub use channel::Channel;
+pub use deviations::{Deviation, Deviations};
 pub use keys::KeySlot;
 pub use objects::ObjectSlot;
 pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Platform};
@@ -62,6 +64,7 @@ pub enum OpenError<E> {
     /// The storage holds something that is no card of this model, or not one that fits this memory.
     Unreadable,
     /// The memory lacks room for what the profile asks for, or has no channel, or more than 20, or more than 65535 slots of a kind.
+    /// Deviations that hold answers back take 512 octets of the chain's memory.
     Memory,
 }
 
@@ -113,6 +116,7 @@ pub struct Card<'m, S: Storage, P, A> {
     chain: Option<Chain>,
     load: Option<load::Load>,
     transfer: Option<store_data::Transfer>,
+    held: deviations::Held<'m>,
     /// The storage failed in the middle of something: nothing is certain until the next start.
     mute: bool,
 }
@@ -140,6 +144,11 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         memory.registry.fill(RegistryEntry::FREE);
         memory.keys.iter_mut().for_each(KeySlot::wipe);
         memory.objects.fill(ObjectSlot::FREE);
+        let held = if profile.deviations.hold_back() {
+            deviations::Held::from_end_of(&mut memory.chain).ok_or(OpenError::Memory)?
+        } else {
+            deviations::Held::none()
+        };
         let mut readable = true;
         let (mut log, fresh) = Log::open(storage, |record| readable &= apply(&mut memory, record).is_ok()).map_err(
             |error| match error {
@@ -157,8 +166,18 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if !readable || memory.registry.entry(Index::ISD).is_none() {
             return Err(OpenError::Unreadable);
         }
-        let mut card =
-            Self { memory, log, platform, applets, profile, chain: None, load: None, transfer: None, mute: false };
+        let mut card = Self {
+            memory,
+            log,
+            platform,
+            applets,
+            profile,
+            chain: None,
+            load: None,
+            transfer: None,
+            held,
+            mute: false,
+        };
         card.reset();
         Ok(card)
     }
@@ -169,6 +188,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         self.chain = None;
         self.load = None;
         self.transfer = None;
+        self.held.forget();
         self.discard_pending();
         for channel in &mut *self.memory.channels {
             channel.end_session();
@@ -214,6 +234,13 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if self.mute {
             return status(buffer, StatusWord::MEMORY_FAILURE);
         }
+        if self.profile.deviations.is_none() {
+            return self.carry_out(buffer, length);
+        }
+        self.answer_deviating(buffer, length)
+    }
+
+    fn carry_out(&mut self, buffer: &mut [u8], length: usize) -> usize {
         let command = match CommandBuf::parse(buffer, length) {
             Ok(command) => command,
             Err(gp_apdu::Error::Class) => return status(buffer, StatusWord::CLA_NOT_SUPPORTED),
@@ -346,12 +373,18 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         let mut apdu = received.apdu(buffer, apart);
         apdu.set_protection(level, limit);
         let answer = if entry.is_domain() {
-            self.domain_command(channel, index, &mut apdu)
+            match self.domain_command(channel, index, &mut apdu) {
+                Ok(0) if self.deviates(Deviation::UnaskedData) => apdu.respond(&[0x00]),
+                answer => answer,
+            }
         } else {
+            let at = self.memory.channels.get(usize::from(channel.number()));
+            apdu.lend_dek(at.filter(|_| level.is_some()).and_then(|at| at.dek.as_ref()));
             self.applets.process(handle(index, &entry), &mut apdu)
         };
         let (length, sw) = answer.map_or_else(|refusal| (0, refusal), |length| (length.min(limit), apdu.status()));
-        match self.channel_mut(channel).filter(|_| served) {
+        let bare = entry.is_domain() && self.deviates(Deviation::UnprotectedAnswers);
+        match self.channel_mut(channel).filter(|_| served && !bare) {
             Some(channel) => match channel.responder.wrap(buffer, length, sw) {
                 Ok(answer) => answer.len(),
                 Err(_) => status(buffer, StatusWord::UNKNOWN),

@@ -65,6 +65,27 @@ fn the_holder_of_final_application_is_never_locked() {
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x6985);
 }
 
+#[test]
+fn the_holder_of_final_application_can_be_selected() {
+    let mut bench = Bench::new();
+    let mut card = loaded(&mut bench);
+    let mut host = isd(&mut card);
+    let with = |privileges: &str| [PACKAGE.to_vec(), MODULE.to_vec(), APP.to_vec(), hex(privileges), hex("C900"), vec![]];
+    let fields = with("000200");
+    let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
+    refused(&mut card, &mut host, 0x04, &fields, 0x6A80);
+    let plain = with("00");
+    let plain: Vec<&[u8]> = plain.iter().map(Vec::as_slice).collect();
+    assert_eq!(host.install(&mut card, 0x04, 0, &plain), (vec![0], 0x9000));
+    // INSTALLED: not yet.
+    refused(&mut card, &mut host, 0x40, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY], 0x6985);
+    assert_eq!(host.install(&mut card, 0x08, 0, &[EMPTY, EMPTY, &APP, &[0x00], EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY]).1, 0x9000);
+    // So a locked card has somebody.
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
+    assert_eq!(select(&mut card, &APP).1, 0x6283);
+}
+
 /// Everything that GET STATUS shows to the ISD.
 fn picture(card: &mut TestCard<'_>) -> Vec<Vec<u8>> {
     let mut host = isd(card);
@@ -750,4 +771,22 @@ fn the_application_provider_is_kept_and_does_not_change() {
     drop(card);
     bench.assert_lasting();
     assert_eq!(kept(&bench), [&b"LOADER"[..], b"FIRST", b"SECOND", b"SIXTEEN OCTETS 0"]);
+}
+
+#[test]
+fn services_and_quotas_are_taken_and_not_acted_on() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = isd(&mut card);
+    host.load_package(&mut card, &PACKAGE, &[&MODULE]);
+    let free = host.send(&mut card, [0x80, 0xCA, 0xFF, 0x21], &[]).0;
+    // Global Service and CVM Management, a service, and quotas that nothing could keep to.
+    let parameters = hex("C900 EF14 C7020001 C8020001 D7020000 D8027FFF CB028101");
+    let fields: [&[u8]; 6] = [&PACKAGE, &MODULE, &APP, &hex("020100"), &parameters, &[]];
+    assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+    let listed = host.send(&mut card, [0x80, 0xF2, 0x40, 0x02], &[tlv(0x4F, &APP), hex("5C01C5")].concat());
+    assert_eq!(listed, (tlv(0xE3, &hex("C503020100")), 0x9000));
+    assert_ne!(host.send(&mut card, [0x80, 0xCA, 0xFF, 0x21], &[]).0, free, "it takes its place, and no more");
+    // What is never offered is no command of the card: the CVM interface is the applications' own.
+    assert_eq!(host.status(&mut card, [0x80, 0x20, 0x00, 0x00], &[1, 2, 3, 4]), 0x6D00);
 }

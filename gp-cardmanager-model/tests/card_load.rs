@@ -608,3 +608,82 @@ fn any_octets_load_or_leave_no_trace() {
     println!("{loaded} loaded, {refused} refused");
     assert!(refused > 0);
 }
+
+/// A component with its tag and size.
+fn component(tag: u8, body: &[u8]) -> Vec<u8> {
+    [&[tag, 0x00, body.len() as u8], body].concat()
+}
+
+/// A package of version 1.2 with one import in version `major`.`minor`.
+fn importing(package: &[u8], import: &[u8], major: u8, minor: u8) -> Vec<u8> {
+    let header = [&hex("DECAFFED 0102 04 0201"), &[package.len() as u8][..], package].concat();
+    let imports = [&[0x01, minor, major, import.len() as u8], import].concat();
+    tlv(0xC4, &[component(1, &header), component(2, &[0; 5]), component(4, &imports)].concat())
+}
+
+#[test]
+fn what_a_file_imports_must_be_there() {
+    let library = hex("D27600011899");
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
+    let before = free(&mut card, &mut host);
+    // The applications know the package, in whatever version, until it is said that they do not.
+    assert_eq!(begin(&mut card, &mut host, &[], &[]), 0x9000);
+    assert_eq!(host.load(&mut card, &importing(&PACKAGE, &library, 9, 9), 200).1, 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &PACKAGE)), 0x9000);
+    desk.0.borrow_mut().lacks.insert(library.clone());
+    for size in [200, 7] {
+        assert_eq!(begin(&mut card, &mut host, &[], &[]), 0x9000);
+        assert_eq!(host.load(&mut card, &importing(&PACKAGE, &library, 1, 2), size).1, 0x6A80);
+        no_trace(&mut card, &mut host, &before);
+    }
+    // As a load file on the card it will do in the same major version, if it is not older.
+    let whole = tlv(0xC4, &component(1, &[&hex("DECAFFED 0102 04 0201 06"), &library[..]].concat()));
+    assert_eq!(host.install(&mut card, 0x02, 0x00, &[&library, &[], &[], &[], &[]]).1, 0x9000);
+    assert_eq!(host.load(&mut card, &whole, 200).1, 0x9000);
+    for (major, minor, loads) in [(1, 2, true), (1, 0, true), (1, 3, false), (2, 0, false), (0, 1, false)] {
+        assert_eq!(begin(&mut card, &mut host, &[], &[]), 0x9000);
+        let status = host.load(&mut card, &importing(&PACKAGE, &library, major, minor), 200).1;
+        assert_eq!(status, if loads { 0x9000 } else { 0x6A80 }, "{major}.{minor}");
+        if loads {
+            assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &PACKAGE)), 0x9000);
+        }
+    }
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
+fn a_hash_is_as_strong_as_the_aes_key_that_signs_or_ciphers() {
+    for (octets, lengths) in [(16, [20, 32]), (24, [32, 48]), (32, [48, 64])] {
+        let key = Key::new(&[0xC1; 32][..octets]).unwrap();
+        for (number, length) in lengths.into_iter().enumerate() {
+            let strong = number == 1;
+            let mut bench = Bench::new();
+            let mut card = bench.card();
+            domain(&mut card, &DOMAIN, "808040");
+            domain(&mut card, &OTHER, "C0");
+            service_key(&mut card, &DOMAIN, 0x75, &key);
+            service_key(&mut card, &OTHER, 0x73, &key);
+            let hash = toy_hash(&block(), length);
+            let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+            let free = free(&mut card, &mut host);
+            assert_eq!(begin(&mut card, &mut host, &DOMAIN, &hash), 0x9000);
+            let file = tlv(0xD4, &ciphered(&key, [0; 16], &block()));
+            let expected = if strong { 0x9000 } else { 0x6A80 };
+            assert_eq!(host.load(&mut card, &file, 200).1, expected, "{octets} {length}");
+            if strong {
+                assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &PACKAGE)), 0x9000);
+            }
+            no_trace(&mut card, &mut host, &free);
+            assert_eq!(begin(&mut card, &mut host, &OTHER, &hash), 0x9000);
+            let signature = tlv(0xC3, &key.cmac(&[&hash]));
+            let dap = tlv(0xE2, &[tlv(0x4F, &OTHER), signature].concat());
+            let expected = if strong { 0x9000 } else { 0x6982 };
+            let file = [dap, tlv(0xC4, &block())].concat();
+            assert_eq!(host.load(&mut card, &file, 200).1, expected, "{octets} {length}");
+        }
+    }
+}

@@ -271,7 +271,7 @@ impl Model {
         need(self.agrees(owner, 0), 0x6985)?;
         let domain = self.get(module).has(SECURITY_DOMAIN);
         need(Self::legal(privileges, domain), 0x6A80)?;
-        need(selectable || privileges & CARD_RESET == 0, 0x6A80)?;
+        need(selectable || privileges & (CARD_RESET | FINAL) == 0, 0x6A80)?;
         let mut implicit = implicit.to_vec();
         implicit.sort_by_key(|octet| octet & 0x1F);
         let item = Item {
@@ -348,7 +348,7 @@ impl Model {
         if let Some(privileges) = privileges {
             need(Self::legal(privileges, item.is_domain()), 0x6A80)?;
             self.unique(privileges & !before, Some(at))?;
-            need(!(item.is_locked() && privileges & !before & FINAL != 0), 0x6985)?;
+            need(!((item.is_locked() || item.state == 3) && privileges & !before & FINAL != 0), 0x6985)?;
             item.privileges = privileges;
         }
         self.slots_free(&item.slots(), Some(at))?;

@@ -360,3 +360,40 @@ fn a_security_domain_keeps_its_own_keys() {
     let mut host = session(&mut card);
     assert_eq!(keys_shown(&mut host, &mut card), before);
 }
+
+#[test]
+fn a_key_serves_whom_its_access_says() {
+    let applet = APP;
+    // Access, and whether the security domain and an application of its may use the keys (GPCS 11.1.9).
+    for (access, domain, application) in
+        [(0x00, true, true), (0x01, true, false), (0x02, false, true), (0x03, false, false), (0xFF, false, false)]
+    {
+        let mut bench = Bench::new();
+        let desk = bench.desk.clone();
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        load(&mut host, &mut card);
+        install(&mut host, &mut card, &applet, &[0x00], "C900");
+        let mut keys = keys_from(0x21, 16);
+        let ids = [gp_scp03::KeyId::Enc, gp_scp03::KeyId::Mac, gp_scp03::KeyId::Dek];
+        for (id, usage) in ids.into_iter().zip([0x3800, 0x3400, 0xC800]) {
+            let key = keys.key(id);
+            let attributes = Some((Some(KeyUsage(usage)), Some(KeyAccess(access))));
+            let body = field(0x33, &[(0x88, key.expose_secret())], &key.kcv(), attributes);
+            let number = match id {
+                gp_scp03::KeyId::Enc => 1,
+                gp_scp03::KeyId::Mac => 2,
+                gp_scp03::KeyId::Dek => 3,
+            };
+            assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x00, number], &body), 0x9000);
+        }
+        let refused = |opened: Result<Host, u16>| opened.err();
+        let expected = |may: bool| if may { None } else { Some(0x6985) };
+        assert_eq!(refused(with_keys(&mut card, &mut keys, 0x33)), expected(domain), "{access:02X}");
+        desk.0.borrow_mut().secure.insert(applet.to_vec());
+        assert_eq!(kit::select(&mut card, &applet).1, 0x9000);
+        assert_eq!(refused(with_keys(&mut card, &mut keys, 0x33)), expected(application), "{access:02X}");
+        drop(card);
+        bench.assert_lasting();
+    }
+}

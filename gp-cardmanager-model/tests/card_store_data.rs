@@ -472,3 +472,43 @@ fn what_an_application_answers() {
     assert_eq!(host.send(&mut card, store(0x81, 0), b"hello"), (b"hello".to_vec(), 0x9000));
     assert_eq!(host.send(&mut card, store(BER, 0), &hex("420101")), (vec![], 0x9000));
 }
+
+#[test]
+fn an_application_decrypts_by_its_domains_key() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    assert_eq!(personalize(&mut host, &mut card, &APP), (vec![0], 0x9000));
+    desk.take_events();
+    desk.0.borrow_mut().decrypts = true;
+    let secret = *b"sixteen octets, and sixteen more";
+    let mut sent = secret;
+    kit::factory_keys().dek().encrypt_sensitive(&mut sent).unwrap();
+    // P1 b7 b6: the application knows what is encrypted.
+    assert_eq!(host.send(&mut card, store(0x60, 0), &sent), (vec![], 0x9000));
+    assert_eq!(host.send(&mut card, store(0x00, 1), &sent), (vec![], 0x9000));
+    // Not whole blocks: refused, nothing changed.
+    assert_eq!(host.send(&mut card, store(0x60, 2), &sent[..17]), (vec![], 0x6A80));
+    let seen: Vec<Vec<u8>> = desk
+        .take_events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Personalize { data, .. } => Some(data),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(seen, [secret, sent]);
+    // An application that has the session itself; outside of one there is no such service, nor in one that has failed.
+    desk.0.borrow_mut().secure.insert(APP.to_vec());
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    assert_eq!(raw(&mut card, &kit::command([0x80, 0x24, 0, 0], &sent)), (vec![], 0x6985));
+    let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::Full).unwrap();
+    assert_eq!(host.send(&mut card, [0x80, 0x24, 0, 0], &sent), (secret.to_vec(), 0x9000));
+    let mut changed = host.wrap([0x80, 0x24, 0, 0], &sent).remove(0);
+    changed[8] ^= 1;
+    assert_eq!(raw(&mut card, &changed), (vec![], 0x6982));
+    assert_eq!(raw(&mut card, &kit::command([0x80, 0x24, 0, 0], &sent)), (vec![], 0x6982));
+}

@@ -85,7 +85,7 @@ fn two_pages_cut_anywhere() {
             let seen = list(level, &pages);
             assert_eq!(seen.names, names(), "cut at {cut}");
             let origin = if level.has_r_mac() { Origin::Authentic } else { Origin::Plain };
-            assert_eq!(seen.listed, Ok(Listed { entries: 4, errors: 0, pages: 2, origin }));
+            assert_eq!(seen.listed, Ok(Listed { entries: 4, errors: 0, pages: 2, legacy: false, origin }));
             let sent: Vec<_> = seen.commands.iter().map(|(header, data)| (header.p2, data.as_slice())).collect();
             assert_eq!(sent, [(0x02, &[0x4F, 0x00][..]), (0x03, &[0x4F, 0x00][..])]);
         }
@@ -147,7 +147,7 @@ fn an_entry_that_cannot_be_read_costs_no_other() {
 #[test]
 fn an_empty_list_is_no_error() {
     let seen = list(SecurityLevel::Full, &[]);
-    assert_eq!(seen.listed, Ok(Listed { entries: 0, errors: 0, pages: 1, origin: Origin::Plain }));
+    assert_eq!(seen.listed, Ok(Listed { entries: 0, errors: 0, pages: 1, legacy: false, origin: Origin::Plain }));
     let seen = list(SecurityLevel::Full, &[(Vec::new(), StatusWord::OK)]);
     assert_eq!(seen.listed.unwrap().origin, Origin::Authentic);
     // In the middle of a list it is one.

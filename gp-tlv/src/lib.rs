@@ -54,6 +54,9 @@
 //! ISO/IEC 7816-4 5.2.2, DGI is EMV Card Personalization Specification.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 mod dgi;
 mod error;
 mod parse;

@@ -7,6 +7,9 @@
 //!  dgi         = u16 dgi-length value
 //!  dgi-length  = 00..FE / FF u16
 //! ```
+//!
+//! Most objects have a tag of one or two octets and a length of one. [`short_tlv`] reads those, and only when nothing is
+//! wrong with them; everything else, refusals above all, is the grammar's. Tests hold the two together.
 
 use nom::bytes::complete::take_while_m_n;
 use nom::combinator::{map, map_res, recognize, verify};
@@ -80,13 +83,54 @@ fn dgi(i: &[u8]) -> Res<'_, Dgi<'_>> {
     map((be_u16, length_data(dgi_length)), |(tag, value)| Dgi { tag, value }).parse_complete(i)
 }
 
+/// The tag at the start of `input` if it has one or two octets, and what follows it.
+#[inline]
+fn short_tag(input: &[u8]) -> Option<(&[u8], Tag)> {
+    let (first, rest) = input.split_first()?;
+    if let Ok(tag) = Tag::from_octets(&[*first]) {
+        return Some((rest, tag));
+    }
+    let (second, rest) = rest.split_first()?;
+    let tag = Tag::from_octets(&[*first, *second]).ok()?;
+    Some((rest, tag))
+}
+
+/// The data object at the start of `input` if its tag has one or two octets and its length one, and what follows it.
+#[inline]
+fn short_tlv(input: &[u8]) -> Option<(&[u8], Tlv<'_>)> {
+    let (rest, tag) = short_tag(input)?;
+    let (length @ ..=0x7F, rest) = rest.split_first()? else { return None };
+    let (value, rest) = rest.split_at_checked(usize::from(*length))?;
+    Some((rest, Tlv { tag, value }))
+}
+
 /// The tag at the start of `input`, and what follows it.
+#[inline]
 pub(crate) fn next_tag(input: &[u8]) -> Result<(&[u8], Tag), At<'_>> {
-    strip(input, tag(input))
+    match short_tag(input) {
+        Some(found) => Ok(found),
+        None => any_tag(input),
+    }
 }
 
 /// The data object at the start of `input`, and what follows it.
+#[inline]
 pub(crate) fn next_tlv(input: &[u8]) -> Result<(&[u8], Tlv<'_>), At<'_>> {
+    match short_tlv(input) {
+        Some(found) => Ok(found),
+        None => any_tlv(input),
+    }
+}
+
+/// By the grammar. Out of line, so that the short way is all that a caller has in its loop.
+#[inline(never)]
+fn any_tag(input: &[u8]) -> Result<(&[u8], Tag), At<'_>> {
+    strip(input, tag(input))
+}
+
+/// By the grammar, out of line.
+#[inline(never)]
+fn any_tlv(input: &[u8]) -> Result<(&[u8], Tlv<'_>), At<'_>> {
     strip(input, tlv(input))
 }
 
@@ -102,3 +146,6 @@ fn strip<'a, T>(input: &'a [u8], result: Res<'a, T>) -> Result<(&'a [u8], T), At
         nom::Err::Incomplete(_) => At(input, ErrorKind::Truncated),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,8 +60,11 @@ impl Tlv<'_> {
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
-    /// Of `rest`, from the outermost message.
-    offset: usize,
+    /// The octets of this level, read or not. The position follows from it and from what is left, so reading an object
+    /// changes nothing but `rest`.
+    len: usize,
+    /// Where this level begins in the outermost message.
+    base: usize,
     /// Templates around this level.
     depth: u8,
     /// The iterator has yielded its error.
@@ -78,7 +81,7 @@ impl<'a> Reader<'a> {
     /// A reader of `input`, which begins at octet `base` of some larger message: positions count from that message.
     #[must_use]
     pub const fn with_base(input: &'a [u8], base: usize) -> Self {
-        Self { rest: input, offset: base, depth: 0, ended: false }
+        Self { rest: input, len: input.len(), base, depth: 0, ended: false }
     }
 
     /// The next data object, or `None` at the end.
@@ -86,12 +89,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated), [`MalformedTag`](ErrorKind::MalformedTag),
     /// [`IndefiniteLength`](ErrorKind::IndefiniteLength) or [`LengthTooLarge`](ErrorKind::LengthTooLarge).
+    #[inline]
     pub fn next_tlv(&mut self) -> Result<Option<Tlv<'a>>, Error> {
-        if self.rest.is_empty() {
-            return Ok(None);
-        }
-        let (rest, tlv) = parse::next_tlv(self.rest).map_err(|at| self.refuse(&at))?;
-        self.move_to(rest);
+        let Some((rest, tlv)) = self.peek_tlv()? else { return Ok(None) };
+        self.rest = rest;
         Ok(Some(tlv))
     }
 
@@ -100,12 +101,13 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated) or [`MalformedTag`](ErrorKind::MalformedTag).
+    #[inline]
     pub fn next_tag(&mut self) -> Result<Option<Tag>, Error> {
         if self.rest.is_empty() {
             return Ok(None);
         }
         let (rest, tag) = parse::next_tag(self.rest).map_err(|at| self.refuse(&at))?;
-        self.move_to(rest);
+        self.rest = rest;
         Ok(Some(tag))
     }
 
@@ -122,23 +124,22 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`Missing`](ErrorKind::Missing) at the end, [`Unexpected`](ErrorKind::Unexpected) for another tag; else those
     /// of [`next_tlv`](Self::next_tlv).
+    #[inline]
     pub fn expect(&mut self, tag: Tag) -> Result<&'a [u8], Error> {
-        match self.optional(tag)? {
-            Some(value) => Ok(value),
-            None if self.rest.is_empty() => Err(self.error(ErrorKind::Missing)),
-            None => Err(self.error(ErrorKind::Unexpected)),
-        }
+        let (rest, value) = self.peek_value(tag)?;
+        self.rest = rest;
+        Ok(value)
     }
 
     /// The value of the next data object if its tag is `tag`; otherwise, or at the end, `None`, and nothing is read.
     ///
     /// # Errors
     /// Those of [`next_tlv`](Self::next_tlv), also when the malformed object has another tag.
+    #[inline]
     pub fn optional(&mut self, tag: Tag) -> Result<Option<&'a [u8]>, Error> {
-        let mut ahead = self.clone();
-        match ahead.next_tlv()? {
-            Some(tlv) if tlv.tag == tag => {
-                *self = ahead;
+        match self.peek_tlv()? {
+            Some((rest, tlv)) if tlv.tag == tag => {
+                self.rest = rest;
                 Ok(Some(tlv.value))
             }
             _ => Ok(None),
@@ -172,9 +173,9 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Those of [`expect`](Self::expect), [`TooDeep`](ErrorKind::TooDeep), and what `read` answers.
     pub fn nested<T>(&mut self, tag: Tag, read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>) -> Result<T, Error> {
-        let mut ahead = self.clone();
-        let result = read(&mut ahead.template(tag)?)?;
-        *self = ahead;
+        let (rest, mut inner) = self.peek_template(tag)?;
+        let result = read(&mut inner)?;
+        self.rest = rest;
         Ok(result)
     }
 
@@ -183,11 +184,10 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of [`expect`](Self::expect), and [`TooDeep`](ErrorKind::TooDeep).
+    #[inline]
     pub fn template(&mut self, tag: Tag) -> Result<Reader<'a>, Error> {
-        let mut ahead = self.clone();
-        let value = ahead.expect(tag)?;
-        let inner = ahead.inside(value)?;
-        *self = ahead;
+        let (rest, inner) = self.peek_template(tag)?;
+        self.rest = rest;
         Ok(inner)
     }
 
@@ -209,12 +209,9 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// [`TooDeep`](ErrorKind::TooDeep) if [`MAX_DEPTH`] templates are open already.
+    #[inline]
     pub fn inside(&self, value: &'a [u8]) -> Result<Reader<'a>, Error> {
-        let offset = self.offset.saturating_sub(value.len());
-        if self.depth >= MAX_DEPTH {
-            return Err(Error::new(ErrorKind::TooDeep, offset));
-        }
-        Ok(Self { rest: value, offset, depth: self.depth.saturating_add(1), ended: false })
+        self.level(value, self.rest)
     }
 
     /// Checks that everything has been read.
@@ -227,8 +224,9 @@ impl<'a> Reader<'a> {
 
     /// The position of the next octet, counted from the outermost message.
     #[must_use]
+    #[inline]
     pub const fn offset(&self) -> usize {
-        self.offset
+        self.position(self.rest)
     }
 
     /// The octets not yet read.
@@ -246,22 +244,64 @@ impl<'a> Reader<'a> {
     /// An error of `kind` at the present position.
     #[must_use]
     pub fn error(&self, kind: ErrorKind) -> Error {
-        Error::new(kind, self.offset)
+        Error::new(kind, self.offset())
     }
 
+    /// The next data object and what follows it, or `None` at the end. Does not move.
+    #[inline]
+    fn peek_tlv(&self) -> Result<Option<(&'a [u8], Tlv<'a>)>, Error> {
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        match parse::next_tlv(self.rest) {
+            Ok(found) => Ok(Some(found)),
+            Err(at) => Err(self.refuse(&at)),
+        }
+    }
+
+    /// What follows the next data object, whose tag has to be `tag`, and its value. Does not move.
+    #[inline]
+    fn peek_value(&self, tag: Tag) -> Result<(&'a [u8], &'a [u8]), Error> {
+        match self.peek_tlv()? {
+            Some((rest, tlv)) if tlv.tag == tag => Ok((rest, tlv.value)),
+            Some(_) => Err(self.error(ErrorKind::Unexpected)),
+            None => Err(self.error(ErrorKind::Missing)),
+        }
+    }
+
+    /// What follows the next data object, whose tag has to be `tag`, and a reader of its value. Does not move.
+    #[inline]
+    fn peek_template(&self, tag: Tag) -> Result<(&'a [u8], Reader<'a>), Error> {
+        let (rest, value) = self.peek_value(tag)?;
+        Ok((rest, self.level(value, rest)?))
+    }
+
+    /// A reader of the value that ends where `rest` begins, one template deeper.
+    #[inline]
+    fn level(&self, value: &'a [u8], rest: &[u8]) -> Result<Reader<'a>, Error> {
+        let base = self.position(rest).saturating_sub(value.len());
+        if self.depth >= MAX_DEPTH {
+            return Err(Error::new(ErrorKind::TooDeep, base));
+        }
+        Ok(Self { rest: value, len: value.len(), base, depth: self.depth.saturating_add(1), ended: false })
+    }
+
+    /// Where in the outermost message `rest`, a tail of this level, begins.
+    #[inline]
+    const fn position(&self, rest: &[u8]) -> usize {
+        self.base.saturating_add(self.len.saturating_sub(rest.len()))
+    }
+
+    #[cold]
     fn refuse(&self, at: &parse::At<'_>) -> Error {
-        Error::new(at.1, self.offset.saturating_add(octets_before(self.rest, at.0)))
-    }
-
-    fn move_to(&mut self, rest: &'a [u8]) {
-        self.offset = self.offset.saturating_add(octets_before(self.rest, rest));
-        self.rest = rest;
+        Error::new(at.1, self.position(at.0))
     }
 }
 
 impl<'a> Iterator for Reader<'a> {
     type Item = Result<Tlv<'a>, Error>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
             return None;

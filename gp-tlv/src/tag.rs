@@ -58,6 +58,7 @@ impl Tag {
 
     /// The tag with these octets, read as one big-endian number, or `None` if they are not exactly one tag.
     #[must_use]
+    #[inline]
     pub const fn from_u32(octets: u32) -> Option<Self> {
         let octets = octets.to_be_bytes();
         let well_formed = match octets {
@@ -75,6 +76,7 @@ impl Tag {
     /// [`Truncated`](ErrorKind::Truncated) if the tag goes on after the last octet,
     /// [`MalformedTag`](ErrorKind::MalformedTag) if the octets are not one tag: more than three octets, a second
     /// octet `80`, or octets left over.
+    #[inline]
     pub const fn from_octets(octets: &[u8]) -> Result<Self, ErrorKind> {
         let tag = match *octets {
             [] => return Err(ErrorKind::Truncated),
@@ -97,12 +99,14 @@ impl Tag {
 
     /// The octets as one big-endian number: `0x9F70`.
     #[must_use]
+    #[inline]
     pub const fn to_u32(self) -> u32 {
         u32::from_be_bytes(self.0)
     }
 
     /// The octets as they stand on the wire, one to three.
     #[must_use]
+    #[inline]
     pub const fn octets(&self) -> &[u8] {
         match self.0.as_slice() {
             [0, 0, 0, octets @ ..] | [0, 0, octets @ ..] | [0, octets @ ..] | octets => octets,
@@ -130,6 +134,7 @@ impl Tag {
     ///
     /// GlobalPlatform does not always follow it: the value of `C9` may be TLV though the bit is 0 (GPCS 11.5.2.3.7).
     #[must_use]
+    #[inline]
     pub const fn is_constructed(self) -> bool {
         self.first() & 0x20 != 0
     }
@@ -143,6 +148,7 @@ impl Tag {
 }
 
 /// Whether the number does not fit the first octet.
+#[inline]
 const fn more_follow(first: u8) -> bool {
     first & 0x1F == 0x1F
 }

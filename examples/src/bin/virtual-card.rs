@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
-use gp_examples::virtual_card::{HELP, Options, run};
+use gp_examples::virtual_card::{Deviating, HELP, Options, run};
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -13,8 +13,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if options.help {
-        return match std::io::stdout().write_all(HELP.as_bytes()) {
+    if options.help || options.list_deviations {
+        let text = if options.help { HELP.to_owned() } else { Deviating::list() };
+        return match std::io::stdout().write_all(text.as_bytes()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::FAILURE,
             _ => ExitCode::SUCCESS,
         };

@@ -29,6 +29,7 @@ Commands:
       --hash ALGORITHM      send its hash, too: sha1, sha256, sha384 or sha512
       --to AID              associate it with this security domain
       --descriptor          send the Descriptor component, too
+      --sizes               tell the card beforehand what memory the file needs
       --block N             at most so many octets in a LOAD command
   install FILE MODULE     make an application (or security domain) of a module, by AIDs, and make it selectable
       --aid AID             its name; the module's by default
@@ -107,6 +108,8 @@ pub enum Action {
         to: Option<Aid>,
         /// Send the Descriptor component.
         descriptor: bool,
+        /// Say beforehand what memory it needs.
+        sizes: bool,
         /// The most octets of a LOAD command.
         block: Option<usize>,
     },
@@ -274,6 +277,7 @@ const OPTIONS: &[(&str, bool)] = &[
     ("hash", true),
     ("to", true),
     ("descriptor", false),
+    ("sizes", false),
     ("block", true),
     ("aid", true),
     ("privileges", true),
@@ -492,6 +496,7 @@ impl Given {
                 hash: self.value("hash", parse_hash)?,
                 to: self.value("to", parse_aid)?,
                 descriptor: self.flag("descriptor"),
+                sizes: self.flag("sizes"),
                 block: self.value("block", parse_block)?,
             },
             Some("install") => {

@@ -56,9 +56,10 @@ pub(super) fn operate(session: &mut Session<'_, '_, '_>, action: &Action) -> Res
 fn perform(session: &mut Session<'_, '_, '_>, action: &Action) -> Result<(), Outcome> {
     match action {
         Action::List => list(session),
-        Action::Load { file, hash, to, descriptor, block } => {
+        Action::Load { file, hash, to, descriptor, sizes, block } => {
             let file = CapFile::read(file)?;
-            load(session, &file, &Loading { hash: *hash, to: *to, descriptor: *descriptor, block: *block })
+            let how = Loading { hash: *hash, to: *to, descriptor: *descriptor, sizes: *sizes, block: *block };
+            load(session, &file, &how)
         }
         Action::Install { file, module, aid, privileges, parameters, selectable } => {
             install(session, (*file, *module, *aid), privileges, parameters, *selectable)
@@ -109,6 +110,7 @@ struct Loading {
     hash: Option<HashAlgorithm>,
     to: Option<Aid>,
     descriptor: bool,
+    sizes: bool,
     block: Option<usize>,
 }
 
@@ -122,7 +124,15 @@ fn load(session: &mut Session<'_, '_, '_>, file: &CapFile, how: &Loading) -> Res
     let hash = how.hash.map(|algorithm| hash(algorithm, cap.load_file_data_block(how.descriptor))).unwrap_or_default();
     let (major, minor) = header.version;
     let load_file = header.aid;
-    let body = ForLoad { load_file, security_domain: how.to, hash: &hash, parameters: &[], token: &[] };
+    let mut parameters = [0; 16];
+    let parameters = if how.sizes {
+        let sizes = cap.load_parameters(how.descriptor);
+        let written = sizes.emit(Function::Load, &mut parameters).map_err(|error| Outcome::Operation(error.into()))?;
+        &*written
+    } else {
+        &[]
+    };
+    let body = ForLoad { load_file, security_domain: how.to, hash: &hash, parameters, token: &[] };
     let mut task = Load::new(body, head, cap.load_file_data_block(how.descriptor));
     if let Some(octets) = how.block {
         task = task.with_block_len(octets);

@@ -9,10 +9,10 @@ use std::path::Path;
 
 use gp_apdu::{Class, Command, Form, Header, Le, ins};
 use gp_cardmanager_model::aid::Aid;
-use gp_cardmanager_model::card::{FactoryKeySet, FactoryKeys, Profile};
+use gp_cardmanager_model::card::{Deviations, FactoryKeySet, FactoryKeys, Profile};
 use gp_cardmanager_model::host::{Authenticate, Host, Raw, run};
 use gp_cardmanager_model::lifecycle::CardLifeCycle;
-use gp_scp03::{Challenge, Implementation, SecurityLevel};
+use gp_scp03::{Challenge, Implementation, Quirks, SecurityLevel};
 
 use super::{Options, Platform};
 use crate::applets::{CardApplets, numbered_load_file};
@@ -65,7 +65,8 @@ impl<'o> Factory<'o> {
             production_life_cycle: &CPLC[..6],
             max_command_data: options.max_block,
             status_limit: options.status_limit,
-            quirks: options.deviation.quirks(),
+            quirks: options.deviating.quirks,
+            deviations: options.deviating.deviations,
             ..Profile::new(key_sets)
         }
     }
@@ -81,8 +82,13 @@ impl<'o> Factory<'o> {
         key_sets: &[FactoryKeys<'_>],
     ) -> Result<Option<String>, FactoryError> {
         let wanted = self.options.implementation.octet();
-        // Random challenges, everything else as wanted.
-        let profile = Profile { implementation: Implementation::new(wanted & !0x10), ..self.profile(key_sets) };
+        // Random challenges, no deviations, everything else as wanted.
+        let profile = Profile {
+            implementation: Implementation::new(wanted & !0x10),
+            quirks: Quirks::NONE,
+            deviations: Deviations::NONE,
+            ..self.profile(key_sets)
+        };
         let platform = Platform::new(Randomness::System);
         let mut card = EmbeddedCard::open_with(memory, store, platform, CardApplets::new(), &profile)?;
         if !card.is_fresh() {

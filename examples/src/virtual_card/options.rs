@@ -6,7 +6,7 @@ use std::str::FromStr;
 use gp_cardmanager_model::aid::Aid;
 use gp_scp03::{Implementation, Key, StaticKeys};
 
-use super::deviation::Deviation;
+use super::deviation::Deviating;
 use crate::hex;
 
 /// What `--help` prints.
@@ -39,6 +39,7 @@ The card, each time it starts:
       --uicc             answer SELECT of the master file, as a UICC does
       --iso-value        GET DATA under class 00 answers the value alone: the specification, and always so
       --profile NAME     deviations of real cards: specification (default), platform-channel
+      --deviation NAME   one of them; may be repeated; `list` prints the names and what the card does
       --store FILE       keep the card in FILE, and its applications' data in FILE.applets
 
 What is recorded:
@@ -86,7 +87,9 @@ pub struct Options {
     /// Longest command data.
     pub max_block: u16,
     /// Deviations.
-    pub deviation: Deviation,
+    pub deviating: Deviating,
+    /// Print the deviations and nothing else.
+    pub list_deviations: bool,
     /// Where the card is kept.
     pub store: Option<PathBuf>,
     /// Where exchanges are recorded.
@@ -158,7 +161,11 @@ impl Options {
                 "--preload" => options.preload = number(name, &value()?)?,
                 "--status-limit" => options.status_limit = number(name, &value()?)?,
                 "--max-block" => options.max_block = number(name, &value()?)?,
-                "--profile" => options.deviation = value()?.parse()?,
+                "--profile" => options.deviating = options.deviating.with_profile(&value()?)?,
+                "--deviation" => match &value()?[..] {
+                    "list" => options.list_deviations = true,
+                    name => options.deviating = options.deviating.with(name)?,
+                },
                 "--store" => options.store = Some(value()?.into()),
                 "--transcript" => options.transcript = Some(value()?.into()),
                 "--client" => options.client = value()?,
@@ -191,7 +198,8 @@ impl Options {
             uicc: false,
             status_limit: usize::MAX,
             max_block: 255,
-            deviation: Deviation::default(),
+            deviating: Deviating::default(),
+            list_deviations: false,
             store: None,
             transcript: None,
             client: String::new(),
@@ -243,7 +251,7 @@ mod tests {
             "--host localhost --port 4000 --atr 3B00 --isd-aid A000000003000000 --alias F00000000101 --alias F00000000102 \
              --i 71 --kvn FF --key 000102030405060708090A0B0C0D0E0F --dek=0F0E0D0C0B0A09080706050403020100 \
              --kdd 09080706050403020100 --seq 258 --preload 3 --op-ready --uicc --iso-value --status-limit 100 \
-             --max-block 200 --profile platform-channel --transcript t --client c --scenario s --store f -v",
+             --max-block 200 --profile platform-channel --deviation no-cascade --deviation=bare-aid --transcript t --client c --scenario s --store f -v",
         )
         .unwrap();
         assert_eq!((&options.host[..], options.port, &options.atr[..]), ("localhost", 4000, &[0x3B, 0x00][..]));
@@ -255,7 +263,9 @@ mod tests {
         assert_eq!((options.diversification[0], options.sequence), (9, [0, 1, 2]));
         assert_eq!((options.preload, options.status_limit, options.max_block), (3, 100, 200));
         assert!(options.op_ready && options.uicc && options.verbose && !options.help);
-        assert_eq!(options.deviation, Deviation::PlatformChannel);
+        let deviating = Deviating::default().with_profile("platform-channel").and_then(|some| some.with("bare-aid"));
+        assert_eq!(Ok(options.deviating), deviating.and_then(|some| some.with("no-cascade")));
+        assert!(!options.list_deviations && parse("--deviation list").unwrap().list_deviations);
         assert_eq!((&options.client[..], &options.scenario[..]), ("c", "s"));
         assert_eq!(options.store.as_deref(), Some("f".as_ref()));
     }
@@ -287,6 +297,8 @@ mod tests {
             "--seq 16777216",
             "--preload 101",
             "--profile nobody",
+            "--deviation nobody",
+            "--deviation",
             "--atr",
         ] {
             assert!(parse(words).is_err(), "{words}");

@@ -138,6 +138,30 @@ fn a_library_has_no_applets() {
 }
 
 #[test]
+fn load_parameters_are_the_sizes() {
+    let mut files = package();
+    let sizes = |files: &[File], descriptor| {
+        let zipped = zip(files, &[]);
+        let cap = Cap::from_zip(&zipped).unwrap();
+        let parameters = cap.load_parameters(descriptor);
+        assert_eq!(parameters.code, u32::try_from(cap.load_file_data_block(descriptor).flatten().count()).ok());
+        (parameters.code.unwrap(), parameters.non_volatile)
+    };
+    let (without, _) = sizes(&files, false);
+    let (with, _) = sizes(&files, true);
+    assert!(without < with);
+    // image size, then counts of what is not looked at
+    for (image, expected) in [([0x01, 0x2C], Some(300)), ([0xFF, 0xFF], Some(65_535)), ([0, 0], None)] {
+        for file in &mut files {
+            if file.name.ends_with("StaticField.cap") {
+                file.data = component(8, &[image[0], image[1], 0, 0, 0, 0, 0, 0, 0, 0]);
+            }
+        }
+        assert_eq!(sizes(&files, false).1, expected);
+    }
+}
+
+#[test]
 fn refused_packages() {
     assert_eq!(error(&[]), CapErrorKind::NotZip);
     assert_eq!(error(&[0x50; 100]), CapErrorKind::NotZip);

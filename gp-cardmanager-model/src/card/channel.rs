@@ -71,4 +71,6 @@ pub(crate) struct Listing {
     pub(crate) subset: u8,
     /// The first entry that has not been sent.
     pub(crate) next: Index,
+    /// Octets of it that have been, where the card deviates.
+    pub(crate) sent: usize,
 }

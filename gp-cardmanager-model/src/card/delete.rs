@@ -15,6 +15,7 @@
 use gp_apdu::{LogicalChannel, StatusWord};
 
 use crate::aid::Aid;
+use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
@@ -43,6 +44,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             Delete::Keys(keys) => {
                 self.authenticated(apdu)?;
+                if keys.id.is_some() && self.deviates(Deviation::NoKeyDeletionByIdentifier) {
+                    return Err(StatusWord::REFERENCED_DATA_NOT_FOUND);
+                }
                 self.delete_keys(domain, keys)?;
                 apdu.respond(&[0x00])
             }
@@ -102,6 +106,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// What a DELETE of this object takes away.
     fn doomed(&self, aid: &Aid, related: bool) -> Result<Doomed, StatusWord> {
         let (target, entry) = self.memory.registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        if related && entry.is_domain() && self.deviates(Deviation::NoCascade) {
+            return Err(StatusWord::INCORRECT_P1_P2);
+        }
         // Only a load file has related objects: hosts send the bit with applications, too.
         Ok(Doomed { target, related: related && entry.occupant == Occupant::LoadFile })
     }

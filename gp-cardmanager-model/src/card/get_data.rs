@@ -1,10 +1,11 @@
 //! GET DATA on the card (GPCS 11.3): what a security domain shows, without authentication.
 
 use gp_apdu::{LogicalChannel, StatusWord, ins};
-use gp_tlv::{Tag, Writer, tags::card_data, tags::data};
+use gp_tlv::{Tag, Writer, tags, tags::card_data, tags::data};
 
 use crate::capability::{CardCapability, KeySizes, ScpCapability};
-use crate::card::keys::{KeySet, KeySlot};
+use crate::card::deviations::{Deviation, Deviations, rewrite};
+use crate::card::keys::{AES, KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::put_key::default_attributes;
 use crate::card::registry::{Index, Registry};
@@ -14,12 +15,14 @@ use crate::card_data::{CardRecognitionData, SecureChannelProtocol, SecureChannel
 use crate::cplc::Cplc;
 use crate::entry::List;
 use crate::inventory;
-use crate::key_info::{Attributes, Components, KeyAccess, KeyComponent, KeyEntry, KeyUsage};
+use crate::key_info::{Attributes, Components, KeyAccess, KeyComponent, KeyEntry, KeyInformation, KeyUsage};
 use crate::privileges::Privileges;
 use crate::put_key::KeyType;
 
 /// P1 P2 of the list of applications, which is no tag.
 const APPLICATIONS: u16 = 0x2F00;
+/// P1 P2 of production data.
+const CPLC: u16 = 0x9F7F;
 /// P1 P2 of the key information template; P1 counts the blocks when it takes several answers.
 const KEY_INFORMATION: u8 = 0xE0;
 
@@ -35,16 +38,34 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if odd && (which != APPLICATIONS || header.cla.is_gp()) {
             return Err(StatusWord::INS_NOT_SUPPORTED);
         }
+        if which == CPLC && header.cla.is_gp() && self.deviates(Deviation::CplcIsoClassOnly) {
+            return Err(self.absent());
+        }
         let mut writer = Writer::new(apdu.answer());
         let tag = self.write_object(channel, domain, which, &mut writer)?;
         let length = writer.len();
-        let Some(tag) = tag.filter(|_| !header.cla.is_gp()) else { return Ok(length) };
+        let Some(tag) = tag.filter(|_| !header.cla.is_gp()) else {
+            let deviations = self.profile.deviations;
+            let whole = deviations.is_none() || which == APPLICATIONS;
+            return Ok(if whole { length } else { rewrite::object(deviations, apdu.answer(), length) });
+        };
         // Under an ISO class the value alone: drop tag and length.
         let answer = apdu.answer();
         let object = answer.get(..length).unwrap_or_default();
         let value = gp_tlv::Reader::new(object).expect(tag).map_or(length, <[u8]>::len);
         answer.copy_within(length.saturating_sub(value)..length, 0);
         Ok(value)
+    }
+
+    /// The status word for what is not there.
+    const fn absent(&self) -> StatusWord {
+        if self.deviates(Deviation::AbsentData6985) {
+            StatusWord::CONDITIONS_OF_USE
+        } else if self.deviates(Deviation::AbsentData6E00) {
+            StatusWord::CLA_NOT_SUPPORTED
+        } else {
+            StatusWord::REFERENCED_DATA_NOT_FOUND
+        }
     }
 
     /// Writes the object that P1 P2 name and answers its tag; `None` for the list that has none.
@@ -55,7 +76,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         which: u16,
         w: &mut Writer<'_>,
     ) -> Result<Option<Tag>, StatusWord> {
-        let not_found = StatusWord::REFERENCED_DATA_NOT_FOUND;
+        let not_found = self.absent();
         let entry = *self.memory.registry.entry(domain).ok_or(not_found)?;
         let isd = domain == Index::ISD;
         let profile = self.profile;
@@ -98,7 +119,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     data::SECURITY_LEVEL,
                 )
             }
-            0x9F7F if isd => {
+            CPLC if isd => {
                 let cplc = Cplc::parse_value(&profile.cplc.ok_or(not_found)?).map_err(|_| not_found)?;
                 written(cplc.emit(w), data::CPLC)
             }
@@ -135,9 +156,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let keys = &*self.memory.keys;
         let first =
             |slot: &&KeySlot| slot.owner == Some(domain) && !slot.pending && slot.component == 0 && slot.part == 0;
-        let entries = || keys.iter().filter(first).filter_map(|slot| key_entry(keys, slot));
-        // Whole entries only: as many as fit beside tag and length of the template.
-        let room = w.remaining().saturating_sub(4);
+        let deviations = self.profile.deviations;
+        let entries = || keys.iter().filter(first).filter_map(|slot| key_entry(keys, slot, deviations));
+        // Whole entries only: as many as fit beside tag and length of the template, and an empty one.
+        let empty = deviations.contains(Deviation::KeyInformationEmptyEntry);
+        let room = w.remaining().saturating_sub(if empty { 6 } else { 4 });
         let mut starts = [0_usize; 2];
         let mut block = block;
         let (mut at, mut used) = (0_usize, 0_usize);
@@ -155,11 +178,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         starts[1] = at;
         if block != 0 {
-            return Err(StatusWord::REFERENCED_DATA_NOT_FOUND);
+            return Err(self.absent());
         }
         let [from, to] = starts;
-        let part = entries().skip(from).take(to.saturating_sub(from));
-        written(crate::key_info::KeyInformation::emit(w, part), data::KEY_INFORMATION)
+        let mut part = entries().skip(from).take(to.saturating_sub(from));
+        let emitted = if empty {
+            let emit = |w: &mut Writer<'_>| {
+                w.tlv(tags::keys::INFORMATION, &[])?;
+                part.try_for_each(|entry| entry.emit(w))
+            };
+            w.nested(data::KEY_INFORMATION, emit).map(|_| ())
+        } else {
+            KeyInformation::emit(w, part)
+        };
+        written(emitted, data::KEY_INFORMATION)
     }
 
     /// Calls `write` with the recognition data that every security domain of this card shows.
@@ -205,7 +237,7 @@ fn written<T>(result: Result<T, gp_tlv::Error>, tag: Tag) -> Result<Option<Tag>,
 }
 
 /// What the card tells of the key that begins in `first`.
-fn key_entry(keys: &[KeySlot], first: &KeySlot) -> Option<KeyEntry> {
+fn key_entry(keys: &[KeySlot], first: &KeySlot, deviations: Deviations) -> Option<KeyEntry> {
     let mut components = [KeyComponent::default(); Components::MAX];
     let mut count = 0_usize;
     let same = keys.iter().filter(|slot| {
@@ -213,13 +245,16 @@ fn key_entry(keys: &[KeySlot], first: &KeySlot) -> Option<KeyEntry> {
     });
     for slot in same {
         let place = components.get_mut(usize::from(slot.component))?;
-        *place = KeyComponent { key_type: slot.kind, length: shown_length(slot) };
+        let as_des = slot.kind == AES && deviations.contains(Deviation::KeysShownAsDes);
+        let key_type = if as_des { KeyType::DES.0 } else { slot.kind };
+        *place = KeyComponent { key_type, length: shown_length(slot) };
         count = count.saturating_add(1);
     }
     // The extended form where a usage or access was given that the key's identifier does not stand for, or the length needs it.
     let attributes = default_attributes(first.kind, first.version, first.id);
+    let mixed = first.id & 1 == 0 && deviations.contains(Deviation::KeyInformationMixed);
     let extended =
-        (first.usage, first.access) != attributes || components.iter().any(|component| component.length > 255);
+        mixed || (first.usage, first.access) != attributes || components.iter().any(|component| component.length > 255);
     Some(KeyEntry {
         key_identifier: first.id,
         key_version: first.version,

@@ -5,6 +5,7 @@ use gp_tlv::Writer;
 
 use crate::aid::Aid;
 use crate::card::channel::Listing;
+use crate::card::deviations::{Deviation, rewrite};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
@@ -29,6 +30,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             _ => StatusWord::WRONG_DATA,
         })?;
         let (subset, next, templates) = (command.subset, command.next, command.templates);
+        if (templates && self.deviates(Deviation::NoStatusTemplates))
+            || (subset == Subset::LoadFilesAndModules && self.deviates(Deviation::NoModuleListing))
+        {
+            return Err(StatusWord::INCORRECT_P1_P2);
+        }
         // The answer is written over the command: keep what is still needed.
         let mut prefix = [0; Aid::MAX];
         let prefix = copied(command.aid, &mut prefix).ok_or(StatusWord::WRONG_DATA)?;
@@ -43,16 +49,19 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let entry = *self.memory.registry.entry(domain).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let all = entry.privileges.contains(Privileges::GLOBAL_REGISTRY);
         let begun = self.channel_mut(channel).and_then(|channel| channel.listing.take());
-        let from = match (next, subset, begun) {
+        let (from, mut sent) = match (next, subset, begun) {
             (true, Subset::IssuerSecurityDomain, _) => return Err(StatusWord::INCORRECT_P1_P2),
-            (true, _, Some(listing)) if listing.subset == header.p1 => listing.next,
+            (true, _, Some(listing)) if listing.subset == header.p1 => (listing.next, listing.sent),
             (true, ..) => return Err(StatusWord::CONDITIONS_OF_USE),
-            (false, ..) => Index::ISD,
+            (false, ..) => (Index::ISD, 0),
         };
         if subset == Subset::IssuerSecurityDomain && domain != Index::ISD && !all {
             return Err(StatusWord::INCORRECT_P1_P2);
         }
         let limit = self.profile.status_limit;
+        let deviations = self.profile.deviations;
+        let rewritten =
+            deviations.contains(Deviation::PagesCutAnywhere) || deviations.contains(Deviation::DamagedEntries);
         let registry = &*self.memory.registry;
         let listed = registry.entries().filter(|(index, entry)| {
             *index >= from
@@ -67,27 +76,38 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         for (index, entry) in listed {
             let modules = modules(registry, index);
             let shown = self.shown(index, entry);
-            let written = match (templates, subset) {
-                (true, Subset::LoadFilesAndModules) => shown.emit_with(&mut writer, wanted, modules),
-                (true, _) => shown.emit_with(&mut writer, wanted, core::iter::empty()),
-                (false, Subset::LoadFilesAndModules) => shown.emit_legacy_with(&mut writer, Some(modules)),
-                (false, _) => shown.emit_legacy(&mut writer, false),
+            let write = |writer: &mut Writer<'_>| match (templates, subset) {
+                (true, Subset::LoadFilesAndModules) => shown.emit_with(writer, wanted, modules.clone()),
+                (true, _) => shown.emit_with(writer, wanted, core::iter::empty()),
+                (false, Subset::LoadFilesAndModules) => shown.emit_legacy_with(writer, Some(modules.clone())),
+                (false, _) => shown.emit_legacy(writer, false),
             };
-            if written.is_err() {
-                more = Some(index);
-                break;
+            let cut = if rewritten {
+                rewrite::entry(deviations, templates, sent, &mut writer, &write)
+            } else {
+                write(&mut writer).map(|()| None)
+            };
+            match cut {
+                Ok(None) => sent = 0,
+                cut => {
+                    more = Some((index, cut.ok().flatten().unwrap_or(0)));
+                    break;
+                }
             }
         }
         let length = writer.len();
         match more {
+            None if length == 0 && self.deviates(Deviation::EmptyList6A81) => {
+                return Err(StatusWord::FUNCTION_NOT_SUPPORTED);
+            }
             None if length == 0 => return Err(StatusWord::REFERENCED_DATA_NOT_FOUND),
             None => {}
             // One entry that fits no answer: nothing can be done but to say so.
             Some(_) if length == 0 => return Err(StatusWord::NOT_ENOUGH_MEMORY),
-            Some(index) => {
+            Some((index, sent)) => {
                 apdu.warn(StatusWord::MORE_DATA);
                 if let Some(channel) = self.channel_mut(channel) {
-                    channel.listing = Some(Listing { subset: header.p1, next: index });
+                    channel.listing = Some(Listing { subset: header.p1, next: index, sent });
                 }
             }
         }

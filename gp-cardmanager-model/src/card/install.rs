@@ -5,6 +5,7 @@
 use gp_apdu::{LogicalChannel, StatusWord};
 
 use crate::aid::Aid;
+use crate::card::deviations::{Deviation, rewrite};
 use crate::card::load::{Combined, Load, loaded};
 use crate::card::objects::{self, ObjectSlot};
 use crate::card::platform::{Apdu, AppHandle, Applets, Installation, Platform};
@@ -56,11 +57,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !matches!(function, Ok(Function::CombinedLast)) {
             self.abort_load(channel);
         }
-        function.map_err(body_status)?;
+        let function = function.map_err(body_status)?;
         if apdu.level().is_none() {
             return Err(StatusWord::SECURITY_STATUS);
         }
-        let data = Data::of(apdu)?;
+        let mut data = Data::of(apdu)?;
+        if self.deviates(Deviation::OneOctetLengths) {
+            let fields = if function.loads() { 3 } else { 4 };
+            data.length = rewrite::install_lengths(&mut data.octets, data.length, fields)?;
+        }
         let body = Install::parse(header.p1, header.p2, data.octets()).map_err(body_status)?;
         let message = match body {
             Install::Personalization(_) => TokenInput::new(header.p1, header.p2, &[]),
@@ -278,14 +283,25 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !self.agrees(file_entry.domain, domain, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
+        if body.privileges.len() > 1 && self.deviates(Deviation::ShortPrivileges) {
+            return Err(StatusWord::WRONG_DATA);
+        }
         let is_domain = module_entry.privileges.contains(Privileges::SECURITY_DOMAIN);
+        if is_domain && self.deviates(Deviation::DomainsShareRid) {
+            let rid = |aid: &Aid| aid.as_bytes().first_chunk::<5>().copied();
+            if registry.entry(Index::ISD).is_none_or(|isd| rid(&isd.aid) != rid(&body.application)) {
+                return Err(StatusWord::WRONG_DATA);
+            }
+        }
         let kind = if is_domain { Kind::SecurityDomain } else { Kind::Application };
         let privileges = Privileges::from_field_lenient(body.privileges, kind).ok_or(StatusWord::WRONG_DATA)?;
         if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != is_domain {
             return Err(StatusWord::WRONG_DATA);
         }
         let selectable = function.makes_selectable();
-        if !selectable && privileges.contains(Privileges::CARD_RESET) {
+        // Neither is for an application that cannot be selected yet: a locked card would have nobody left to unlock it.
+        let of_selectable = [Privileges::CARD_RESET, Privileges::FINAL_APPLICATION];
+        if !selectable && of_selectable.into_iter().any(|privilege| privileges.contains(privilege)) {
             return Err(StatusWord::WRONG_DATA);
         }
         let parameters = Parameters::parse_for(function, body.parameters).map_err(body_status)?;
@@ -560,8 +576,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             let gained = privileges.without(entry.privileges);
             self.check_unique(gained, Some(index))?;
-            if gained.contains(Privileges::FINAL_APPLICATION) && entry.is_locked() {
-                // Its holder is never LOCKED (GPCS 5.3.1.4, 6.6.2).
+            if gained.contains(Privileges::FINAL_APPLICATION) && (entry.is_locked() || entry.state == INSTALLED) {
+                // Its holder is never LOCKED (GPCS 5.3.1.4, 6.6.2), and can be selected.
                 return Err(StatusWord::CONDITIONS_OF_USE);
             }
             updated.privileges = privileges;

@@ -70,6 +70,12 @@ impl KeySlot {
         *self = Self::FREE;
     }
 
+    /// May a security domain itself use the key, or (`application`) an application that it serves? By the access octet:
+    /// `00` both, `01` and `02` one of them, others nobody (GPCS 7.5.2, 11.1.9).
+    pub(crate) const fn serves(&self, application: bool) -> bool {
+        matches!((self.access, application), (0x00, _) | (0x01, false) | (0x02, true))
+    }
+
     const fn is_aes(&self) -> bool {
         self.kind == AES && self.component == 0 && self.part == 0
     }
@@ -157,6 +163,11 @@ impl KeySet {
 
     pub(crate) fn source<'k>(&self, keys: &'k [KeySlot]) -> KeySetSource<'k> {
         KeySetSource { keys, slots: self.slots, length: self.length }
+    }
+
+    /// May it open a session with the security domain, or with an application that it serves?
+    pub(crate) fn serves(&self, keys: &[KeySlot], application: bool) -> bool {
+        self.slots.iter().all(|slot| keys.get(*slot).is_some_and(|slot| slot.serves(application)))
     }
 
     /// Key-DEK.

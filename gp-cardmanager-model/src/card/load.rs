@@ -3,15 +3,17 @@
 //! While it comes, its entry and those of its modules wait in the registry as pending: nobody sees them, nothing of them
 //! is written. The last block verifies and commits, or in the combined process leaves that to INSTALL.
 
+mod scanner;
 #[cfg(test)]
 mod tests;
 
 use gp_apdu::{LogicalChannel, StatusWord};
-use gp_scp03::Key;
+use gp_scp03::{Key, KeyLength};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use crate::aid::Aid;
+use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, LOADED, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
@@ -21,13 +23,22 @@ use crate::card::transaction::Change;
 use crate::card::{Answer, Card, keys};
 use crate::load_file::{BlockCounter, Event, LoadBlock, LoadFileParser};
 use crate::privileges::Privileges;
-use crate::signature::Operation;
+use crate::signature::{HashAlgorithm, Operation};
+use scanner::{Found, Scanner};
 
 /// Security domains whose DAP one load file can carry.
 const MAX_DAPS: usize = 4;
 
 /// Customary version of the key that ciphers load files.
 const CIPHER_KEY: u8 = 0x75;
+
+/// The longest block that a card takes which deviates so, in octets.
+const SMALL_BLOCK: usize = 128;
+
+/// Is the hash weaker than an AES key of this length, which signs or ciphers with it (GPCS table C-3)?
+fn is_weak(hash: &[u8], key: KeyLength) -> bool {
+    hash.len() < HashAlgorithm::least_for(key).len()
+}
 
 /// A load in progress.
 #[derive(Debug)]
@@ -123,7 +134,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let outcome = self.take_block(&mut load, apdu);
+        let outcome = if self.deviates(Deviation::SmallLoadBlocks) && apdu.data().len() > SMALL_BLOCK {
+            Err(StatusWord::WRONG_LENGTH)
+        } else {
+            self.take_block(&mut load, apdu)
+        };
         match outcome {
             Ok(false) => {
                 self.load = Some(load);
@@ -223,7 +238,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         let memory = core::mem::take(&mut self.memory.chain);
         let signature = memory.get(..end).unwrap_or_default();
-        let good = self.verify_signature(index, DAP_KEY, DAP_USAGE, &[load.hash()], signature);
+        let weak = self.service_key(index, DAP_KEY, DAP_USAGE).filter(|key| key.kind == keys::AES).is_some_and(|key| {
+            let length = KeyLength::from_octets(usize::from(key.length));
+            length.is_some_and(|length| is_weak(load.hash(), length))
+        });
+        let good = !weak && self.verify_signature(index, DAP_KEY, DAP_USAGE, &[load.hash()], signature);
         self.memory.chain = memory;
         if !good {
             return Err(StatusWord::SECURITY_STATUS);
@@ -263,8 +282,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::WRONG_DATA);
             }
             let slot = keys::find(self.memory.keys, target, CIPHER_KEY, 1).and_then(|slot| self.memory.keys.get(slot));
-            let slot = slot.filter(|slot| slot.kind == keys::AES).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let slot = slot
+                .filter(|slot| slot.kind == keys::AES && slot.serves(false))
+                .ok_or(StatusWord::CONDITIONS_OF_USE)?;
             let key = Key::new(slot.value()).map_err(|_| StatusWord::CONDITIONS_OF_USE)?;
+            if is_weak(load.hash(), key.length()) {
+                return Err(StatusWord::WRONG_DATA);
+            }
             load.cipher = Some(Cipher { key, previous: load.icv, block: [0; 16], filled: 0, held: None });
         }
         Ok(())
@@ -300,10 +324,21 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     }
                     entry.version = version;
                 }
+                Some(Found::Import { aid, version }) => self.resolve(&aid, version)?,
                 Some(Found::Module(aid)) => self.add_module(load.file, aid)?,
             }
         }
         Ok(())
+    }
+
+    /// A package that the load file needs is on the card, as a load file or among what the applications stand on
+    /// (GPCS 9.3.5). The same major version will do if its minor one is not older (Java Card VM 4.5).
+    fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<(), StatusWord> {
+        let loaded = self.memory.registry.find(package).is_some_and(|(_, entry)| {
+            let [has_major, has_minor] = entry.version;
+            entry.occupant == Occupant::LoadFile && has_major == major && has_minor >= minor
+        });
+        if loaded || self.applets.provides(package, (major, minor)) { Ok(()) } else { Err(StatusWord::WRONG_DATA) }
     }
 
     /// A module of the load file that is coming in.
@@ -380,164 +415,5 @@ impl Cipher {
 impl Drop for Cipher {
     fn drop(&mut self) {
         self.held.zeroize();
-    }
-}
-
-/// What the scanner has found.
-enum Found {
-    /// The package: its AID, and its version as major, minor.
-    File { aid: Aid, version: [u8; 2] },
-    /// An applet.
-    Module(Aid),
-}
-
-/// Reads what the registry needs out of a Java Card load file as it comes: the Header and the Applet component.
-///
-/// ```text
-///  component  tag (1) | size (2) | body
-///  1 Header   DECAFFED | minor major flags | package minor major | LV AID | ..
-///  3 Applet   count | { LV AID | install offset (2) } ..
-/// ```
-///
-/// A data block that does not begin with a Header is of another format: it has no modules that this card knows.
-#[derive(Clone, Copy, Debug)]
-struct Scanner {
-    state: Scan,
-    /// Octets of the component that are still to come.
-    remaining: u16,
-    aid: [u8; 16],
-    aid_length: u8,
-    filled: u8,
-    version: [u8; 2],
-    count: u8,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Scan {
-    /// Before the first octet.
-    Start,
-    Tag,
-    SizeHigh(u8),
-    SizeLow(u8, u8),
-    /// At this octet of the Header, up to the AID.
-    Header(u8),
-    HeaderAid,
-    AppletCount,
-    AppletLength,
-    AppletAid,
-    AppletOffset(u8),
-    /// The rest of the component tells nothing.
-    Skip,
-    /// Not a Java Card load file.
-    Foreign,
-    Bad,
-}
-
-const HEADER: u8 = 1;
-const APPLET: u8 = 3;
-const MAGIC: [u8; 4] = [0xDE, 0xCA, 0xFF, 0xED];
-
-impl Scanner {
-    const fn new() -> Self {
-        Self { state: Scan::Start, remaining: 0, aid: [0; 16], aid_length: 0, filled: 0, version: [0; 2], count: 0 }
-    }
-
-    fn push(&mut self, octet: u8) -> Option<Found> {
-        let inside = !matches!(
-            self.state,
-            Scan::Start | Scan::Tag | Scan::SizeHigh(_) | Scan::SizeLow(..) | Scan::Foreign | Scan::Bad
-        );
-        let mut found = None;
-        self.state = match self.state {
-            Scan::Start if octet != HEADER => Scan::Foreign,
-            Scan::Start | Scan::Tag => Scan::SizeHigh(octet),
-            Scan::SizeHigh(tag) => Scan::SizeLow(tag, octet),
-            Scan::SizeLow(tag, high) => {
-                self.remaining = u16::from_be_bytes([high, octet]);
-                match (tag, self.remaining) {
-                    (_, 0) => Scan::Tag,
-                    (HEADER, _) => Scan::Header(0),
-                    (APPLET, _) => Scan::AppletCount,
-                    _ => Scan::Skip,
-                }
-            }
-            Scan::Header(at) => self.header(at, octet),
-            Scan::HeaderAid => {
-                self.take_aid(octet);
-                if self.filled < self.aid_length {
-                    Scan::HeaderAid
-                } else {
-                    found = self.found_aid().map(|aid| Found::File { aid, version: self.version });
-                    if found.is_some() { Scan::Skip } else { Scan::Bad }
-                }
-            }
-            Scan::AppletCount => {
-                self.count = octet;
-                if octet == 0 { Scan::Skip } else { Scan::AppletLength }
-            }
-            Scan::AppletLength => self.begin_aid(octet, Scan::AppletAid),
-            Scan::AppletAid => {
-                self.take_aid(octet);
-                if self.filled < self.aid_length {
-                    Scan::AppletAid
-                } else {
-                    found = self.found_aid().map(Found::Module);
-                    if found.is_some() { Scan::AppletOffset(0) } else { Scan::Bad }
-                }
-            }
-            Scan::AppletOffset(0) => Scan::AppletOffset(1),
-            Scan::AppletOffset(_) => {
-                self.count = self.count.saturating_sub(1);
-                if self.count == 0 { Scan::Skip } else { Scan::AppletLength }
-            }
-            Scan::Skip => Scan::Skip,
-            Scan::Foreign => Scan::Foreign,
-            Scan::Bad => Scan::Bad,
-        };
-        if inside && !matches!(self.state, Scan::Bad | Scan::Foreign) {
-            self.remaining = self.remaining.saturating_sub(1);
-            if self.remaining == 0 {
-                // A component that ends inside what must be there is damaged.
-                self.state = if self.state == Scan::Skip { Scan::Tag } else { Scan::Bad };
-            }
-        }
-        found
-    }
-
-    fn header(&mut self, at: u8, octet: u8) -> Scan {
-        let magic = MAGIC.get(usize::from(at));
-        match at {
-            0..=3 if magic != Some(&octet) => return Scan::Foreign,
-            7 => self.version[1] = octet,
-            8 => self.version[0] = octet,
-            9 => return self.begin_aid(octet, Scan::HeaderAid),
-            _ => {}
-        }
-        Scan::Header(at.saturating_add(1))
-    }
-
-    fn begin_aid(&mut self, length: u8, next: Scan) -> Scan {
-        self.aid_length = length;
-        self.filled = 0;
-        if (Aid::MIN..=Aid::MAX).contains(&usize::from(length)) { next } else { Scan::Bad }
-    }
-
-    fn take_aid(&mut self, octet: u8) {
-        if let Some(place) = self.aid.get_mut(usize::from(self.filled)) {
-            *place = octet;
-        }
-        self.filled = self.filled.saturating_add(1);
-    }
-
-    fn found_aid(&self) -> Option<Aid> {
-        Aid::new(self.aid.get(..usize::from(self.aid_length))?)
-    }
-
-    /// At the end of the data block: between two components, or of another format.
-    fn finish(&self) -> Result<(), ()> {
-        match self.state {
-            Scan::Tag | Scan::Foreign | Scan::Start => Ok(()),
-            _ => Err(()),
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! What a card stands on: memory, randomness, applications.
 
 use core::fmt;
+use core::ops::Range;
 
 use gp_apdu::{Header, Le, StatusWord};
-use gp_scp03::SecurityLevel;
+use gp_scp03::{Key, SecurityLevel};
 
 use crate::aid::Aid;
 use crate::card::channel::Channel;
@@ -211,6 +212,13 @@ pub trait Applets {
     fn delete(&mut self, app: AppHandle) {
         let _ = app;
     }
+
+    /// A load file imports this package in this version (major, minor), and no load file on the card is it: is it part of
+    /// what the applications stand on? "No" refuses the load file (GPCS 9.3.5).
+    fn provides(&self, package: &Aid, version: (u8, u8)) -> bool {
+        let _ = (package, version);
+        true
+    }
 }
 
 /// No applications at all.
@@ -252,6 +260,10 @@ impl<T: Applets + ?Sized> Applets for &mut T {
     fn delete(&mut self, app: AppHandle) {
         T::delete(self, app);
     }
+
+    fn provides(&self, package: &Aid, version: (u8, u8)) -> bool {
+        T::provides(self, package, version)
+    }
 }
 
 /// A command as the card's inner parts see it: unprotected, its data where it arrived, and the buffer of the answer.
@@ -267,6 +279,8 @@ pub struct Apdu<'a> {
     header: Header,
     le: Option<Le>,
     level: Option<SecurityLevel>,
+    /// Key-DEK of the session, for applications.
+    dek: Option<&'a Key>,
     buffer: &'a mut [u8],
     data: Data<'a>,
     status: StatusWord,
@@ -286,16 +300,40 @@ enum Data<'a> {
 impl<'a> Apdu<'a> {
     pub(crate) fn in_place(header: Header, le: Option<Le>, buffer: &'a mut [u8], start: usize, length: usize) -> Self {
         let end = start.saturating_add(length);
-        Self { header, le, level: None, buffer, data: Data::InPlace { start, end }, status: StatusWord::OK, room: 0 }
+        Self {
+            header,
+            le,
+            level: None,
+            dek: None,
+            buffer,
+            data: Data::InPlace { start, end },
+            status: StatusWord::OK,
+            room: 0,
+        }
     }
 
     pub(crate) fn apart(header: Header, le: Option<Le>, buffer: &'a mut [u8], data: &'a mut [u8]) -> Self {
-        Self { header, le, level: None, buffer, data: Data::Apart(data), status: StatusWord::OK, room: 0 }
+        Self { header, le, level: None, dek: None, buffer, data: Data::Apart(data), status: StatusWord::OK, room: 0 }
     }
 
     pub(crate) fn set_protection(&mut self, level: Option<SecurityLevel>, room: usize) {
         self.level = level;
         self.room = room;
+    }
+
+    /// Lets an application use Key-DEK of the session that the command came in.
+    pub(crate) const fn lend_dek(&mut self, dek: Option<&'a Key>) {
+        self.dek = dek;
+    }
+
+    /// The same command for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Apdu<'_> {
+        let data = match &mut self.data {
+            Data::InPlace { start, end } => Data::InPlace { start: *start, end: *end },
+            Data::Apart(data) => Data::Apart(data),
+        };
+        let Self { header, le, level, dek, status, room, .. } = *self;
+        Apdu { header, le, level, dek, buffer: self.buffer, data, status, room }
     }
 
     /// CLA INS P1 P2, the class without secure messaging.
@@ -332,6 +370,19 @@ impl<'a> Apdu<'a> {
             Data::InPlace { start, end } => self.buffer.get_mut(*start..*end).unwrap_or_default(),
             Data::Apart(data) => data,
         }
+    }
+
+    /// Decrypts sensitive data in place and returns it: the service of the security domain whose session the command came
+    /// in, by that session's Key-DEK (GPCS 7.3.2, Amendment D 4.1.4). `range` is the place in the command's data; its
+    /// length is a multiple of 16.
+    ///
+    /// # Errors
+    /// `6985` outside a session; `6A80` where the data ends before, or for another length. Nothing is changed then.
+    pub fn decrypt_data(&mut self, range: Range<usize>) -> Result<&mut [u8], StatusWord> {
+        let dek = self.dek.ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        let octets = self.data_mut().get_mut(range).ok_or(StatusWord::WRONG_DATA)?;
+        dek.decrypt_sensitive(octets).map_err(|_| StatusWord::WRONG_DATA)?;
+        Ok(octets)
     }
 
     /// The room for the answer's data, as much as the protection of the session leaves of a response.

@@ -3,6 +3,7 @@
 use gp_scp03::{Implementation, Quirks, StaticKeys};
 
 use crate::aid::Aid;
+use crate::card::deviations::Deviations;
 use crate::lifecycle::CardLifeCycle;
 
 /// The customary load file of security domains, and the module in it.
@@ -76,8 +77,10 @@ pub struct Profile<'p> {
     pub extradition_by_others: bool,
     /// Delegated operations get a receipt where a security domain has Receipt Generation; without one the answer is `00`.
     pub receipts: bool,
-    /// Deviations of the secure channel, for tests of hosts.
+    /// Deviations of the secure channel's messages, for tests of hosts.
     pub quirks: Quirks,
+    /// Deviations of commands and answers, for tests of hosts.
+    pub deviations: Deviations,
 }
 
 impl<'p> Profile<'p> {
@@ -104,6 +107,7 @@ impl<'p> Profile<'p> {
             extradition_by_others: false,
             receipts: true,
             quirks: Quirks::NONE,
+            deviations: Deviations::NONE,
         }
     }
 }

@@ -14,6 +14,7 @@ use gp_scp03::Key;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
 use crate::card::keys::{self, AES, KeySlot, PART};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
@@ -57,11 +58,18 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if length > room {
             return Err(StatusWord::NOT_ENOUGH_MEMORY);
         }
+        if command.target.replaces.is_some() && self.deviates(Deviation::NoKeyReplacement) {
+            return Err(StatusWord::INCORRECT_P1_P2);
+        }
         self.check_names(domain, &command)?;
         let dek = self.session_dek(channel)?;
         let replaces = command.target.replaces;
         let staged = command.keys().try_for_each(|key| self.stage_field(domain, command.version, &key, &dek));
         staged.and_then(|()| self.finish_staging(domain, replaces)).inspect_err(|_| self.drop_staged())?;
+        if self.deviates(Deviation::ZeroCheckValues) {
+            let values = answer.get_mut(1..length).unwrap_or_default();
+            zero_check_values(self.memory.keys, domain, &command, values);
+        }
         let committed = self.commit(|memory, emit| emit_staged(memory, domain, replaces, emit));
         self.drop_staged();
         committed?;
@@ -204,6 +212,22 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// Forgets what is staged.
     pub(super) fn drop_staged(&mut self) {
         self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
+    }
+}
+
+/// Writes check values over a block of zeros in place of those of the staged AES keys.
+fn zero_check_values(slots: &[KeySlot], owner: Index, command: &PutKey<'_>, values: &mut [u8]) {
+    let mut rest = values;
+    for field in command.keys() {
+        let Some((value, behind)) = rest.split_at_mut_checked(field.check_value.len()) else { return };
+        rest = behind;
+        let mut staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner));
+        let key = staged.find(|slot| is_first_aes(slot, field.id)).and_then(|slot| Key::new(slot.value()).ok());
+        let mut block = [0; 16];
+        // With an ICV of zeros, CBC over one block is the cipher itself.
+        if key.is_some_and(|key| key.encrypt_sensitive(&mut block).is_ok()) {
+            value.iter_mut().zip(block).for_each(|(to, from)| *to = from);
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use gp_apdu::{LogicalChannel, SecureMessaging, StatusWord};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
+use crate::card::deviations::{Deviation, rewrite};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
@@ -31,6 +32,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             NEXT => true,
             _ => return Err(StatusWord::INCORRECT_P1_P2),
         };
+        if apdu.data().is_empty() {
+            if self.deviates(Deviation::EmptySelectNotFound) {
+                return Err(StatusWord::FILE_NOT_FOUND);
+            }
+            if self.deviates(Deviation::EmptySelectWrongLc) {
+                // Lc inconsistent with P1 P2 (ISO 7816-4 table 6).
+                return Err(StatusWord(0x6A87));
+            }
+        }
         // At most an AID: more octets are the prefix of none.
         let mut wanted = [0; Aid::MAX];
         let length = apdu.data().len();
@@ -180,6 +190,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// The FCI of a security domain.
     fn write_fci(&self, index: Index, entry: &RegistryEntry, apdu: &mut Apdu<'_>) -> Answer {
+        if self.deviates(Deviation::BareAid) {
+            return apdu.respond(entry.aid.as_bytes());
+        }
+        if self.deviates(Deviation::NoAid) {
+            return apdu.respond(&rewrite::FCI_WITHOUT_AID);
+        }
         let production = self.profile.production_life_cycle;
         let fci = Fci {
             name: entry.aid.as_bytes(),
@@ -189,6 +205,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         };
         let mut writer = Writer::new(apdu.answer());
         self.with_management_data(index, |data| fci.emit_with(&mut writer, data)).map_err(|_| StatusWord::UNKNOWN)?;
-        Ok(writer.len())
+        let length = writer.len();
+        let deviations = self.profile.deviations;
+        Ok(if deviations.is_none() { length } else { rewrite::fci(deviations, apdu.answer(), length) })
     }
 }

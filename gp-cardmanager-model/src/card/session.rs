@@ -2,8 +2,9 @@
 //! card opens none (GPCS tables D-3, E-6).
 
 use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
-use gp_scp03::{Challenge, Key, KeyId, KeySetInfo};
+use gp_scp03::{Challenge, Key, KeyId, KeySetInfo, Mode};
 
+use crate::card::deviations::{Deviation, rewrite};
 use crate::card::keys::{self, KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
@@ -28,7 +29,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_personalization();
         let request = at.responder.initialize_update(&command, implementation)?;
+        if !self.profile.deviations.is_none()
+            && let Some(answer) = self.initialize_update_deviating(request.key_version, apdu)
+        {
+            return answer;
+        }
         let set = self.serving_set(domain, request.key_version).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        if !set.serves(self.memory.keys, !entry.is_domain()) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
         if self.profile.max_failures != 0 && counters.failures >= self.profile.max_failures {
             return Err(StatusWord::AUTHENTICATION_BLOCKED);
@@ -38,14 +47,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let next = counters.sequence.next().ok_or(StatusWord::CONDITIONS_OF_USE)?;
             let mode = implementation.mode();
             let challenge = Challenge::pseudo_random(&mut source, mode, next, entry.aid.as_bytes());
-            let challenge = challenge.map_err(gp_scp03::Error::status_word)?;
+            let mut challenge = challenge.map_err(gp_scp03::Error::status_word)?;
+            if self.deviates(Deviation::RandomChallenge) {
+                challenge = self.random_challenge(mode)?;
+            }
             self.commit(|_, emit| emit(Change::Sequence(set.counters(), next)))?;
             (challenge, Some(next))
         } else {
-            let mut octets = [0; 16];
-            let octets = octets.get_mut(..implementation.mode().octets()).unwrap_or_default();
-            self.platform.fill(octets).map_err(|_| StatusWord::NO_DIAGNOSIS)?;
-            (Challenge::new(octets).map_err(gp_scp03::Error::status_word)?, None)
+            (self.random_challenge(implementation.mode())?, None)
         };
         let info = KeySetInfo {
             diversification: self.profile.diversification,
@@ -61,7 +70,42 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         at.key_owner = owner;
         at.key_version = set.version;
         at.dek = dek;
-        at.responder.challenge(&mut source, &info, &request, &card_challenge, apdu.answer())
+        let length = at.responder.challenge(&mut source, &info, &request, &card_challenge, apdu.answer())?;
+        let deviations = self.profile.deviations;
+        Ok(if deviations.is_none() { length } else { rewrite::initialize_update(deviations, apdu.answer(), length) })
+    }
+
+    fn random_challenge(&mut self, mode: Mode) -> Result<Challenge, StatusWord> {
+        let mut octets = [0; 16];
+        let octets = octets.get_mut(..mode.octets()).unwrap_or_default();
+        self.platform.fill(octets).map_err(|_| StatusWord::NO_DIAGNOSIS)?;
+        Challenge::new(octets).map_err(gp_scp03::Error::status_word)
+    }
+
+    /// INITIALIZE UPDATE where the card deviates in whether it answers at all. There is no session then, and none begins.
+    fn initialize_update_deviating(&mut self, version: u8, apdu: &mut Apdu<'_>) -> Option<Answer> {
+        let locked = self.life_cycle() == CardLifeCycle::CardLocked;
+        if locked && self.deviates(Deviation::Locked6982) {
+            return Some(Err(StatusWord::SECURITY_STATUS));
+        }
+        if locked && self.deviates(Deviation::Locked6983) {
+            return Some(Err(StatusWord::AUTHENTICATION_BLOCKED));
+        }
+        if version == 0xFF && self.deviates(Deviation::InitialVersionUnnamed) {
+            return Some(Err(StatusWord::INCORRECT_P1_P2));
+        }
+        if version == 0x00 && self.deviates(Deviation::DefaultIsScp02) {
+            // Diversification data, key version 20, protocol 02; counter, challenge and cryptogram are as good as random.
+            let mut rest = [0; 16];
+            if self.platform.fill(&mut rest).is_err() {
+                return Some(Err(StatusWord::NO_DIAGNOSIS));
+            }
+            let answer = apdu.answer();
+            let octets = self.profile.diversification.iter().chain(&[0x20, 0x02]).chain(&rest);
+            answer.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
+            return Some(if answer.len() < 28 { Err(StatusWord::UNKNOWN) } else { Ok(28) });
+        }
+        None
     }
 
     /// EXTERNAL AUTHENTICATE. With a limit of failures in force the attempt is written down before anything is compared.
@@ -98,13 +142,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn serving_set(&self, domain: Index, version: u8) -> Option<KeySet> {
         let registry = &*self.memory.registry;
         let mut owner = domain;
+        if version == 0 && domain == Index::ISD && self.deviates(Deviation::DefaultVersionDangles) {
+            let first = self.profile.key_sets.first()?;
+            return KeySet::find(self.memory.keys, owner, first.version);
+        }
         // The chain of associations has no more links than there are entries.
         for _ in 0..registry.len() {
             if KeySet::find(self.memory.keys, owner, 0).is_some() {
                 return KeySet::find(self.memory.keys, owner, version);
             }
             let above = registry.entry(owner)?.domain;
-            if above == owner {
+            if above == owner || self.deviates(Deviation::NoInheritedKeys) {
                 return None;
             }
             owner = above;

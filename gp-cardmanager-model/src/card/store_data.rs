@@ -128,7 +128,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if entry.occupant == Occupant::Domain {
             return self.take_own_block(channel, target, block, apdu);
         }
-        match self.applets.personalize(handle(target, &entry), apdu)? {
+        let dek = self.memory.channels.get(usize::from(channel.number())).and_then(|at| at.dek.as_ref());
+        let mut lent = apdu.reborrow();
+        lent.lend_dek(dek);
+        let answer = self.applets.personalize(handle(target, &entry), &mut lent);
+        let warning = lent.status();
+        apdu.warn(warning);
+        match answer? {
             // The host has not said that it takes an answer.
             1.. if !block.format.answer => Err(StatusWord::INCORRECT_P1_P2),
             length => Ok(length),

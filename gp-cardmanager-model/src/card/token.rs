@@ -183,9 +183,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         self.platform.verify(components.get(..count).unwrap_or_default(), message, signature)
     }
 
-    /// The first component of a key for signatures: by its customary version, else by its usage.
-    fn service_key(&self, owner: Index, version: u8, usage: u16) -> Option<&KeySlot> {
-        let own = |slot: &&KeySlot| slot.owner == Some(owner) && !slot.pending && slot.component == 0 && slot.part == 0;
+    /// The first component of a key for signatures that the domain itself may use: by its customary version, else by its usage.
+    pub(super) fn service_key(&self, owner: Index, version: u8, usage: u16) -> Option<&KeySlot> {
+        let own = |slot: &&KeySlot| {
+            slot.owner == Some(owner) && !slot.pending && slot.component == 0 && slot.part == 0 && slot.serves(false)
+        };
         let mut slots = self.memory.keys.iter().filter(own);
         slots.clone().find(|slot| slot.version == version).or_else(|| slots.find(|slot| slot.usage == usage))
     }

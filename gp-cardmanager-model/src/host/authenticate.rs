@@ -53,8 +53,9 @@ where
         Self { handshake: Handshake::new(challenge, level), keys: Some(keys), guard: None }
     }
 
-    /// With this key version and no other. 00 is the first key set of the card. Any number is sent as it is; an initial
-    /// key set that a card lists as `FF` is on many cards reached by 00 only.
+    /// With this key version and no other. 00 is the first key set of the card. Any number is sent as it is but `FF`, the
+    /// version that cards list initial keys under, and do not know by that name: it is asked for as 00, and a card that
+    /// answers with another version then is refused ([`OtherKeyVersion`](gp_scp03::Error::OtherKeyVersion)).
     #[must_use]
     pub fn with_key_version(mut self, key_version: u8) -> Self {
         self.handshake.key_version = key_version;

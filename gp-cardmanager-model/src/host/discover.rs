@@ -210,7 +210,11 @@ impl<'a, F: FnMut(Fact<'_>)> Discover<'a, F> {
                 }
                 Ok(Fact::Keys(keys))
             }
-            0x0067 => CardCapability::parse_value(value(data::CARD_CAPABILITY)).map(Fact::Capability),
+            0x0067 => {
+                // Some cards put it into itself.
+                let capability = object_value(value(data::CARD_CAPABILITY), data::CARD_CAPABILITY);
+                CardCapability::parse_value(capability).map(Fact::Capability)
+            }
             0x9F7F => Cplc::parse_value(value(data::CPLC)).map(Fact::Cplc),
             0x0042 => Ok(Fact::Provider(value(data::IIN))),
             0x0045 => Ok(Fact::Image(value(data::CIN))),

@@ -42,6 +42,7 @@ pub struct GetStatus<'a, F> {
     max_pages: u16,
     fetch: bool,
     fetching: bool,
+    fall_back: bool,
     visit: F,
     listed: Listed,
 }
@@ -55,6 +56,8 @@ pub struct Listed {
     pub errors: usize,
     /// Answers that the card gave.
     pub pages: u16,
+    /// The list came in the old form.
+    pub legacy: bool,
     /// Who vouches for all of it.
     pub origin: Origin,
 }
@@ -70,8 +73,9 @@ impl<'a, F: FnMut(Result<Entry<'_>, gp_tlv::Error>)> GetStatus<'a, F> {
             max_pages: Self::MAX_PAGES,
             fetch: false,
             fetching: false,
+            fall_back: false,
             visit,
-            listed: Listed { entries: 0, errors: 0, pages: 0, origin: Origin::Authentic },
+            listed: Listed { entries: 0, errors: 0, pages: 0, legacy: false, origin: Origin::Authentic },
         }
     }
 
@@ -94,6 +98,15 @@ impl<'a, F: FnMut(Result<Entry<'_>, gp_tlv::Error>)> GetStatus<'a, F> {
     #[must_use]
     pub fn legacy(mut self) -> Self {
         self.body.templates = false;
+        self.listed.legacy = true;
+        self
+    }
+
+    /// Where the card refuses the first question with `6A86`, asks once more, in the old form: for cards of which it is not
+    /// known whether they have templates. [`Listed::legacy`] says which form it became.
+    #[must_use]
+    pub fn or_legacy(mut self) -> Self {
+        self.fall_back = true;
         self
     }
 
@@ -164,6 +177,13 @@ impl<F: FnMut(Result<Entry<'_>, gp_tlv::Error>)> Task for GetStatus<'_, F> {
         let first = self.listed.pages == 1 && !fetched;
         match (reply, status) {
             (Reply::Refused(StatusWord::REFERENCED_DATA_NOT_FOUND), _) if first => Ok(Step::Done),
+            (Reply::Refused(StatusWord::INCORRECT_P1_P2), _) if first && self.fall_back && self.body.templates => {
+                self.fall_back = false;
+                self.body.templates = false;
+                self.body.tags = None;
+                self.listed = Listed { pages: 0, legacy: true, origin: Origin::Authentic, ..self.listed };
+                Ok(Step::Again)
+            }
             // Nothing was there to fetch: go on with the next page.
             (Reply::Refused(_), _) if fetched => {
                 self.body = self.body.following();

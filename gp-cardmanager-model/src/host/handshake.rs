@@ -19,6 +19,10 @@ pub struct Opened {
     pub level: SecurityLevel,
 }
 
+/// The version under which cards list keys that they left the factory with. It cannot be named: version 00 reaches them,
+/// where they are the card's first.
+const INITIAL: u8 = 0xFF;
+
 /// A session to be opened, without the keys.
 pub(super) struct Handshake<'a> {
     pub(super) challenge: Challenge,
@@ -61,7 +65,8 @@ impl<'a> Handshake<'a> {
     ) -> Result<Cover, Failure> {
         match core::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Start => {
-                let initiator = Initiator::new(self.challenge, draft.channel(), self.key_version);
+                let named = if self.key_version == INITIAL { 0x00 } else { self.key_version };
+                let initiator = Initiator::new(self.challenge, draft.channel(), named);
                 draft.whole(|buffer| Ok(initiator.initialize_update(buffer)?.len()))?;
                 self.stage = Stage::Sent(initiator);
             }
@@ -90,7 +95,12 @@ impl<'a> Handshake<'a> {
         match core::mem::replace(&mut self.stage, Stage::Failed) {
             Stage::Sent(initiator) => {
                 let challenged = initiator.challenged(response);
-                self.stage = Stage::Challenged(challenged.map_err(|error| refused(ins::INITIALIZE_UPDATE, error))?);
+                let challenged = challenged.map_err(|error| refused(ins::INITIALIZE_UPDATE, error))?;
+                let answered = challenged.info().key_version;
+                if self.key_version == INITIAL && answered != INITIAL {
+                    return Err(Failure::Channel(gp_scp03::Error::OtherKeyVersion(answered)));
+                }
+                self.stage = Stage::Challenged(challenged);
                 Ok(Step::Again)
             }
             Stage::Proved(authenticating) => {

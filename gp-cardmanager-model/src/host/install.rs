@@ -6,10 +6,12 @@ use gp_scp03::Reply;
 use super::{Cover, Draft, Failure, Origin, Slot, Step, Task, accepted};
 use crate::aid::Aid;
 use crate::confirmation::Confirmation;
+use crate::error::{Error, ErrorKind};
 use crate::install::{
     ForExtradition, ForInstall, ForMakeSelectable, Function, Install as Body, Parameters, SecurityDomainParameters,
 };
 use crate::lifecycle::Kind;
+use crate::lv::length_len;
 use crate::privileges::Privileges;
 
 /// Sends an INSTALL command: install, make selectable, both, extradite, update the registry, prepare for
@@ -39,6 +41,7 @@ use crate::privileges::Privileges;
 #[derive(Clone, Copy, Debug)]
 pub struct Install<'a> {
     body: Body<'a>,
+    one_octet: bool,
     origin: Origin,
 }
 
@@ -46,7 +49,15 @@ impl<'a> Install<'a> {
     /// This command. A token goes into the body first: [`install_token`](super::install_token).
     #[must_use]
     pub const fn new(body: Body<'a>) -> Self {
-        Self { body, origin: Origin::Plain }
+        Self { body, one_octet: false, origin: Origin::Plain }
+    }
+
+    /// With lengths of one octet, 00 to FF, before parameters and token, as GlobalPlatform 2.1.1 had them: for cards that
+    /// read none in BER. The two differ where one of the fields is longer than 127 octets; longer than 255 octets neither can
+    /// be then ([`Failure::Body`]). A token must have been made over this form.
+    #[must_use]
+    pub const fn with_one_octet_lengths(self) -> Self {
+        Self { one_octet: true, ..self }
     }
 
     /// Makes an installed application selectable.
@@ -76,11 +87,39 @@ pub(super) fn write(draft: &mut Draft<'_>, body: &Body<'_>) -> Result<Cover, Fai
     Ok(Cover::Session)
 }
 
+/// Takes the `81` away before the lengths of the last fields of a body, whose lengths are given from the last one on.
+fn one_octet_lengths(body: &mut [u8], len: usize, fields: [usize; 2]) -> Result<usize, Failure> {
+    let (mut len, mut end) = (len, len);
+    for field in fields {
+        let start = end.saturating_sub(field);
+        let head = length_len(field);
+        end = start.saturating_sub(head);
+        match head {
+            1 => {}
+            2 => {
+                body.copy_within(end.saturating_add(1)..len, end);
+                len = len.saturating_sub(1);
+            }
+            _ => return Err(Error::at(ErrorKind::BadLength, end).into()),
+        }
+    }
+    Ok(len)
+}
+
 impl Task for Install<'_> {
     type Output<'r> = Performed<'r>;
 
     fn command(&mut self, draft: &mut Draft<'_>) -> Result<Cover, Failure> {
-        write(draft, &self.body)
+        if !self.one_octet {
+            return write(draft, &self.body);
+        }
+        let body = &self.body;
+        draft.begin_chainable(body.header()).push_with(|room| {
+            let len = body.emit(room)?.len();
+            one_octet_lengths(room, len, [body.token().len(), body.parameters().len()])
+        })?;
+        draft.expect_any();
+        Ok(Cover::Session)
     }
 
     fn reply(&mut self, reply: Reply<'_>, _: &mut Slot) -> Result<Step, Failure> {
@@ -109,7 +148,7 @@ impl<'r> Performed<'r> {
     ///
     /// # Errors
     /// Those of [`Confirmation::parse`]. The operation was carried out nevertheless.
-    pub fn confirmation(&self) -> Result<Option<Confirmation<'r>>, crate::error::Error> {
+    pub fn confirmation(&self) -> Result<Option<Confirmation<'r>>, Error> {
         Confirmation::parse(self.data)
     }
 }

@@ -198,6 +198,10 @@ pub(crate) struct Manners {
     /// INSTALL of any is refused with this.
     pub(crate) refuse_install: Option<u16>,
     pub(crate) refuse_delete: BTreeSet<Vec<u8>>,
+    /// Personalisation data whose P1 says "encrypted" (b7 b6) is decrypted.
+    pub(crate) decrypts: bool,
+    /// Packages that no applet here can use, in any version.
+    pub(crate) lacks: BTreeSet<Vec<u8>>,
     /// These use the secure channel of their security domain.
     pub(crate) secure: BTreeSet<Vec<u8>>,
     /// These answer their FCI when selected.
@@ -207,7 +211,8 @@ pub(crate) struct Manners {
 }
 
 /// All applications. Clones share everything. An application echoes its data under INS 10 to 1F, answers P1P2 (6200
-/// to 6FFF) as status word under INS 20 and the data with that warning under INS 22; all else is `6D00`.
+/// to 6FFF) as status word under INS 20 and the data with that warning under INS 22, decrypts it by its domain's Key-DEK
+/// under INS 24; all else is `6D00`.
 #[derive(Clone, Default)]
 pub(crate) struct Desk(pub(crate) Rc<RefCell<Manners>>);
 
@@ -270,12 +275,22 @@ impl Applets for Desk {
                 apdu.warn(status);
                 apdu.echo()
             }
+            0x24 => {
+                let length = apdu.data().len();
+                apdu.decrypt_data(0..length)?;
+                apdu.echo()
+            }
             _ => Err(StatusWord::INS_NOT_SUPPORTED),
         }
     }
 
     fn personalize(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        let (header, data) = (apdu.header(), apdu.data().to_vec());
+        let header = apdu.header();
+        if self.0.borrow().decrypts && header.p1 & 0x60 == 0x60 {
+            let length = apdu.data().len();
+            apdu.decrypt_data(0..length)?;
+        }
+        let data = apdu.data().to_vec();
         self.note(Event::Personalize { instance: app.instance, header, data });
         Ok(0)
     }
@@ -290,6 +305,10 @@ impl Applets for Desk {
 
     fn delete(&mut self, app: AppHandle) {
         self.note(Event::Delete(app.instance));
+    }
+
+    fn provides(&self, package: &Aid, _: (u8, u8)) -> bool {
+        !self.0.borrow().lacks.contains(package.as_bytes())
     }
 }
 
