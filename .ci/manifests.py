@@ -23,7 +23,7 @@ ALLOWED_IN_TESTS = {"proptest", "criterion"}
 # The one crate that talks to C. Its lint table says `unsafe_code = "deny"`, and one module allows it.
 UNSAFE = {"gp-ffi"}
 # Workspaces whose lock file has to be current as well.
-WORKSPACES = ["Cargo.toml", "fuzz/Cargo.toml", "benches/Cargo.toml"]
+WORKSPACES = ["Cargo.toml", "fuzz/Cargo.toml", "benches/Cargo.toml", "evidence/Cargo.toml"]
 
 faults = []
 

@@ -31,9 +31,9 @@ results=$folder/results.tsv
 summary() {
     awk -F '\t' '
         NR == 1 { next }
-        { s[$3] += $4; e[$3] += $5; runs[$3]++; c[$3] += $10 == "ok" ? 0 : 1; inputs[$3] = $8
-          if ($6 > edges[$3]) edges[$3] = $6
-          if ($7 > features[$3]) features[$3] = $7 }
+        { s[$3] += $5; e[$3] += $6; c[$3] += $11 == "ok" ? 0 : 1; inputs[$3] = $9
+          if ($7 > edges[$3]) edges[$3] = $7
+          if ($8 > features[$3]) features[$3] = $8 }
         END {
             print "| target | CPU minutes | executions | edges | features | inputs | runs that found a fault |"
             print "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -75,36 +75,31 @@ if [ "${BUILD:-1}" = 1 ]; then
 fi
 [ $# -gt 0 ] || mapfile -t targets < <(cargo fuzz list)
 [ $# -eq 0 ] || targets=("$@")
-[ -s "$results" ] || printf 'date\tcommit\ttarget\tseconds\texecutions\tedges\tfeatures\tinputs\tpeak_mb\tresult\n' >"$results"
+[ -s "$results" ] || printf 'date\tcommit\ttarget\tseconds\tcpu\texecutions\tedges\tfeatures\tinputs\tpeak_mb\tresult\n' >"$results"
 
 run_one() {
-    local target=$1 begun status log=$folder/log/$1 corpus=fuzz/corpus/$1
+    local target=$1 begun cpu status dictionary log=$folder/log/$1 corpus=fuzz/corpus/$1
     local -a options=(-max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
         -artifact_prefix="$folder/artifacts/$target/")
-    [ -f "fuzz/dictionaries/$(dictionary_of "$target").dict" ] &&
-        options+=(-dict="fuzz/dictionaries/$(dictionary_of "$target").dict")
+    # A dictionary names its targets in its first line.
+    dictionary=$(grep -lE "^# targets:.* $target( |\$)" fuzz/dictionaries/*.dict) && options+=(-dict="$dictionary")
+    [ -x "$folder/bin/$target" ] || { echo "no binary of $target" >&2; return; }
     mkdir -p "$folder/found/$target" "$folder/artifacts/$target"
     [ -d "$corpus" ] || corpus=
     begun=$(cut -d ' ' -f 1 /proc/uptime)
-    "$folder/bin/$target" "${options[@]}" "$folder/found/$target" $corpus >"$log" 2>&1 </dev/null
+    # Seconds of the processor, in the program and for it: on a busy machine fewer than those of the clock.
+    cpu=$({ TIMEFORMAT='%U %S' && time "$folder/bin/$target" "${options[@]}" "$folder/found/$target" $corpus \
+        >"$log" 2>&1 </dev/null; } 2>&1)
     status=$?
     awk -v date="$(date -u +%FT%TZ)" -v commit="$(git rev-parse --short HEAD 2>/dev/null)" -v target="$target" \
-        -v begun="$begun" -v ended="$(cut -d ' ' -f 1 /proc/uptime)" \
+        -v begun="$begun" -v ended="$(cut -d ' ' -f 1 /proc/uptime)" -v cpu="$cpu" \
         -v inputs="$(find "$folder/found/$target" -type f | wc -l)" -v result="$([ $status = 0 ] && echo ok || echo "$status")" '
         / cov: / { for (i = 1; i < NF; i++) { if ($i == "cov:") edges = $(i + 1); if ($i == "ft:") features = $(i + 1) } }
         /^stat::number_of_executed_units:/ { executions = $2 }
         /^stat::peak_rss_mb:/ { peak = $2 }
-        END { printf "%s\t%s\t%s\t%.0f\t%d\t%d\t%d\t%d\t%d\t%s\n",
-            date, commit, target, ended - begun, executions, edges, features, inputs, peak, result }' "$log" >>"$results"
+        END { split(cpu, used, " "); printf "%s\t%s\t%s\t%.0f\t%.1f\t%d\t%d\t%d\t%d\t%d\t%s\n",
+            date, commit, target, ended - begun, used[1] + used[2], executions, edges, features, inputs, peak, result }' "$log" >>"$results"
     tail -n 1 "$results"
-}
-
-# Which dictionary helps a target; the structured ones need none.
-dictionary_of() {
-    case $1 in
-    tlv | tlv_differential | dgi | objects | listing | store_data | load_file) echo tlv ;;
-    apdu | install | put_key | bodies | card | responder | host_handshake | host_unwrap) echo apdu ;;
-    esac
 }
 
 round=0

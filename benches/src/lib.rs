@@ -2,6 +2,7 @@
 
 use gp_tlv::{Reader, Tag};
 
+pub mod managed;
 pub mod measure;
 pub mod reference;
 pub mod subject;

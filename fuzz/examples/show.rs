@@ -20,9 +20,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let octets = std::fs::read(file)?;
     match &*target {
         "commands" => show(&octets, gp_fuzz::commands),
+        "ffi" => show(&octets, gp_fuzz::ffi),
         "host_unwrap" => show(&octets, gp_fuzz::host_unwrap),
         "middle" => show(&octets, gp_fuzz::middle),
         "storage" => show(&octets, gp_fuzz::storage),
+        "wire" => show(&octets, gp_fuzz::wire),
         _ => return Err("a target whose inputs are octets: look at them as they are".into()),
     }
     Ok(())

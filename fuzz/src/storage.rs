@@ -14,6 +14,8 @@ use crate::world::{Bench, bench};
 #[derive(Arbitrary, Debug)]
 pub struct Storage {
     units: u8,
+    /// Sequence counters that are spent before, one unit each: how full the log is.
+    spent: u8,
     steps: Vec<(Op, Option<Cut>)>,
 }
 
@@ -58,10 +60,15 @@ impl From<Tear> for flash::Tear {
 /// - the driver of the storage is used as it may be (units programmed once, aligned, after a whole erase);
 /// - after a cut everything is answered with `6581`.
 pub fn storage(input: &Storage) {
-    let units = 104 + usize::from(input.units % 4) * 60;
+    // Little, so that snapshots come often.
+    let units = 40 + usize::from(input.units % 4) * 24;
     let mut bench = bench(0x70, [12, 12, 12, 1], units);
     let mut life = Life { sets: Sets::from([(0x30, 0)]), seen: BTreeMap::new(), generation: 0 };
-    drop(bench.card());
+    let mut card = bench.card();
+    for _ in 0..input.spent % 64 {
+        assert_eq!(kit::say(&mut card, "8050300008111111111111111100").1, 0x9000);
+    }
+    drop(card);
     for (op, cut) in input.steps.iter().take(16) {
         if matches!(op, Op::Session { .. } | Op::Power) {
             continue;

@@ -10,7 +10,7 @@
 //! The data begins at the same place whatever its length, so it can grow, shrink and be encrypted without moving. Header
 //! and lengths are values beside the buffer until [`CommandBuf::finish`] writes them around the data.
 
-use crate::command::Frame;
+use crate::command::{Frame, copy};
 use crate::{Class, Command, Error, Form, Header, Le, parse};
 use core::fmt;
 
@@ -153,11 +153,7 @@ impl<'b> CommandBuf<'b> {
     /// [`Error::DataTooLong`] past what the form carries, [`Error::BufferFull`] past what the buffer holds.
     pub fn push(&mut self, octets: &[u8]) -> Result<&mut Self, Error> {
         let start = self.data_len;
-        // In range: `grow` has made just that much room.
-        let room = self.grow(octets.len())?.get_mut(start..).unwrap_or_default();
-        if let Some((room, _)) = room.split_at_mut_checked(octets.len()) {
-            room.copy_from_slice(octets);
-        }
+        copy(self.grow(octets.len())?.get_mut(start..).unwrap_or_default(), octets);
         Ok(self)
     }
 

@@ -87,6 +87,7 @@ fn well_formed(octets: &[u8]) -> Option<Command<'_>> {
     Some(Command { header, data, le, form })
 }
 
+/// By the grammar. Out of line, so that callers have the short way alone in their loops.
 #[inline(never)]
 fn by_grammar(octets: &[u8]) -> Result<Command<'_>, Error> {
     match (header, body).parse_complete(octets) {

@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use crate::command::copy;
 use crate::{Error, StatusWord};
 
 /// A response, seen in octets that somebody else owns.
@@ -45,12 +46,7 @@ impl<'a> Response<'a> {
     /// # Errors
     /// [`Error::BufferFull`].
     pub fn emit<'b>(&self, buf: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
-        if buf.len() < self.encoded_len() {
-            return Err(Error::BufferFull);
-        }
-        if let Some((room, _)) = buf.split_at_mut_checked(self.data.len()) {
-            room.copy_from_slice(self.data);
-        }
+        copy(buf.get_mut(..self.encoded_len()).ok_or(Error::BufferFull)?, self.data);
         Self::write_status(buf, self.data.len(), self.status)
     }
 

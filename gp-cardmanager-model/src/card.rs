@@ -317,7 +317,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         let start = Form::Chained(chain.by).data_offset().saturating_add(chain.length);
         let room =
             self.memory.chain.get_mut(start..start.saturating_add(data.len())).ok_or(StatusWord::INCORRECT_P1_P2)?;
-        room.copy_from_slice(data);
+        room.iter_mut().zip(data).for_each(|(to, from)| *to = *from);
         chain.length = chain.length.saturating_add(data.len());
         if more {
             self.chain = Some(chain);

@@ -91,6 +91,7 @@
 //! ```
 //!
 //! Feature `cached-keys` (default) is passed on to [`gp_scp03`]: speed for size, never behaviour.
+//! Feature `deviations` (default) lets a card be told to show what real cards do otherwise: [`card::Deviation`].
 #![no_std]
 
 pub mod aid;

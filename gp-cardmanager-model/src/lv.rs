@@ -192,7 +192,7 @@ impl<'b> Out<'b> {
 
     /// Writes octets.
     pub(crate) fn put(&mut self, octets: &[u8]) -> Result<&mut Self, Error> {
-        self.reserve(octets.len())?.copy_from_slice(octets);
+        self.reserve(octets.len())?.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
         Ok(self)
     }
 

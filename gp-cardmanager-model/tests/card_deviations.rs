@@ -1,6 +1,8 @@
 //! Deviations of real cards: what the card says, octet by octet, and what the host makes of it: the result that it would
 //! have had, or a refusal that says what is the matter.
 
+#![cfg(feature = "deviations")]
+
 #[path = "support/content.rs"]
 mod content;
 #[path = "support/card.rs"]

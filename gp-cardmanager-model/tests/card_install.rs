@@ -70,7 +70,8 @@ fn the_holder_of_final_application_can_be_selected() {
     let mut bench = Bench::new();
     let mut card = loaded(&mut bench);
     let mut host = isd(&mut card);
-    let with = |privileges: &str| [PACKAGE.to_vec(), MODULE.to_vec(), APP.to_vec(), hex(privileges), hex("C900"), vec![]];
+    let with =
+        |privileges: &str| [PACKAGE.to_vec(), MODULE.to_vec(), APP.to_vec(), hex(privileges), hex("C900"), vec![]];
     let fields = with("000200");
     let fields: Vec<&[u8]> = fields.iter().map(Vec::as_slice).collect();
     refused(&mut card, &mut host, 0x04, &fields, 0x6A80);

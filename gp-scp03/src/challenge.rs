@@ -48,7 +48,7 @@ impl Challenge {
     pub fn new(octets: &[u8]) -> Result<Self, Error> {
         let mode = Mode::from_octets(octets.len()).ok_or(Error::ChallengeLength)?;
         let mut challenge = Self { octets: [0; 16], mode };
-        challenge.octets.get_mut(..octets.len()).unwrap_or_default().copy_from_slice(octets);
+        challenge.octets.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
         Ok(challenge)
     }
 
@@ -69,9 +69,9 @@ impl Challenge {
         let mut challenge = Self { octets: [0; 16], mode };
         let out = challenge.octets.get_mut(..mode.octets()).unwrap_or_default();
         derive_each(
-            |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
+            &mut |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
             [&sequence.octets(), aid],
-            [(Constant::CardChallenge, out)],
+            &mut [(Constant::CardChallenge, out)],
         )?;
         Ok(challenge)
     }

@@ -160,6 +160,23 @@ struct Chain<'c> {
 }
 
 impl Chain<'_> {
+    /// Octet by octet: next to AES in software it takes no time, and little flash.
+    #[cfg(not(feature = "cached-keys"))]
+    fn update(&mut self, octets: &[u8]) {
+        for octet in octets {
+            // A full block is only encrypted when more follows: the last one is masked first.
+            if self.filled == 16 {
+                self.cipher.encrypt(&mut self.state);
+                self.filled = 0;
+            }
+            if let Some(to) = self.state.get_mut(self.filled) {
+                *to ^= octet;
+                self.filled = self.filled.wrapping_add(1);
+            }
+        }
+    }
+
+    #[cfg(feature = "cached-keys")]
     fn update(&mut self, octets: &[u8]) {
         let mut rest = octets;
         while !rest.is_empty() {

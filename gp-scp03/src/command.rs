@@ -24,7 +24,7 @@ impl Session {
     /// Host: protects the command in place and steps chain and counter. On an error nothing has changed.
     pub(crate) fn wrap_command(&mut self, level: SecurityLevel, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let data_length = command.data().len();
-        let encrypt = level.has_c_decryption() && (data_length > 0 || self.quirks.encrypt_empty());
+        let encrypt = level.has_c_decryption() && (data_length > 0 || self.quirks().encrypt_empty());
         // A block of padding is data to the card, which counts by what it sees; and no two blocks may share an ICV.
         let counter = self.next_counter(data_length > 0 || encrypt)?;
         self.mac_command(command, encrypt.then_some(counter))?;
@@ -60,7 +60,7 @@ impl Session {
                 continue;
             }
             let data_length = command.data_len();
-            let encrypt = level.has_c_decryption() && (data_length > 0 || session.quirks.encrypt_empty());
+            let encrypt = level.has_c_decryption() && (data_length > 0 || session.quirks().encrypt_empty());
             let counter = session.next_counter(data_length > 0 || encrypt)?;
             *plan = Some((session.plan(command, encrypt.then_some(counter))?, counter));
         }
@@ -102,7 +102,7 @@ impl Session {
             Some(_) => padded_length(data_length).ok_or(gp_apdu::Error::DataTooLong)?,
             None => data_length,
         };
-        let total = body_length.checked_add(self.mode.octets()).ok_or(gp_apdu::Error::DataTooLong)?;
+        let total = body_length.checked_add(self.mode().octets()).ok_or(gp_apdu::Error::DataTooLong)?;
         let head = Self::mac_head(command, total)?;
         if total > command.capacity() {
             return Err(gp_apdu::Error::BufferFull.into());
@@ -137,7 +137,7 @@ impl Session {
     pub(crate) fn verify_command(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let class = command.header().cla;
         let data = command.data();
-        let body_length = data.len().checked_sub(self.mode.octets()).ok_or(Error::Security)?;
+        let body_length = data.len().checked_sub(self.mode().octets()).ok_or(Error::Security)?;
         if !class.is_protected() {
             return Err(Error::Security);
         }

@@ -16,11 +16,14 @@ pub(crate) struct Cryptogram {
 }
 
 impl Cryptogram {
-    /// Filled in place by `fill`, which gets 8 or 16 octets.
-    pub(crate) fn derive<E>(mode: Mode, fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
-        let mut cryptogram = Self { octets: [0; 16], mode };
-        fill(cryptogram.octets.get_mut(..mode.octets()).unwrap_or_default())?;
-        Ok(cryptogram)
+    /// Zeros, to be derived in their place.
+    pub(crate) const fn zeros(mode: Mode) -> Self {
+        Self { octets: [0; 16], mode }
+    }
+
+    /// 8 or 16 octets, to be written.
+    pub(crate) fn octets_mut(&mut self) -> &mut [u8] {
+        self.octets.get_mut(..self.mode.octets()).unwrap_or_default()
     }
 
     /// The octets, to be sent.

@@ -129,7 +129,8 @@ macro_rules! drbg {
 
             fn padded(input: &[u8]) -> Result<[u8; $seed], DrbgError> {
                 let mut padded = [0; $seed];
-                padded.get_mut(..input.len()).ok_or(DrbgError::SeedLength)?.copy_from_slice(input);
+                let start = padded.get_mut(..input.len()).ok_or(DrbgError::SeedLength)?;
+                start.iter_mut().zip(input).for_each(|(to, from)| *to = *from);
                 Ok(padded)
             }
         }

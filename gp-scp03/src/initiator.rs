@@ -12,7 +12,6 @@
 use gp_apdu::{Command, CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
 
 use crate::challenge::{Challenge, ChallengePolicy, ChallengeVerdict};
-use crate::kdf::Constant;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo, gp_class};
 use crate::scrub::scrub_stack;
 use crate::secure_channel::SecureChannel;
@@ -143,7 +142,11 @@ impl Challenged {
         policy: ChallengePolicy<'_>,
         buffer: &'b mut [u8],
     ) -> Result<(Authenticating, &'b mut [u8]), Error> {
-        let result = self.derive_and_check(keys, level, policy, buffer);
+        if !self.info.implementation.supports(level) {
+            return Err(Error::Level);
+        }
+        let verdict = self.check_challenge(keys, policy)?;
+        let result = self.derive_and_check(keys, level, verdict, buffer);
         scrub_stack();
         result
     }
@@ -154,29 +157,24 @@ impl Challenged {
         self,
         keys: &mut impl KeySource,
         level: SecurityLevel,
-        policy: ChallengePolicy<'_>,
+        verdict: ChallengeVerdict,
         buffer: &'b mut [u8],
     ) -> Result<(Authenticating, &'b mut [u8]), Error> {
         let implementation = self.info.implementation;
-        if !implementation.supports(level) {
-            return Err(Error::Level);
-        }
-        let verdict = self.check_challenge(keys, policy)?;
         let (host, card) = (&self.host_challenge, &self.card_challenge);
         let session_keys = SessionKeys::derive(keys, host, card)?;
-        let expected = session_keys.cryptogram(Constant::CardCryptogram, host, card)?;
+        let (expected, host_cryptogram) = session_keys.cryptograms(host, card)?;
         let received = self.card_cryptogram.get(..host.mode().octets()).unwrap_or_default();
         if !bool::from(expected.ct_eq(received)) {
             return Err(Error::CardCryptogram);
         }
-        let host_cryptogram = session_keys.cryptogram(Constant::HostCryptogram, host, card)?;
         let mut session = Session::new(session_keys, host.mode());
         let header = Header::new(gp_class(self.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.push(host_cryptogram.octets())?;
         session.wrap_authentication(&mut command)?;
         let octets = command.finish()?;
-        let position = Position { session_level: level, level, implementation, channel: self.channel };
+        let position = Position::new(level, implementation, self.channel);
         Ok((Authenticating { session, position, info: self.info, verdict }, octets))
     }
 

@@ -89,37 +89,39 @@ pub fn derive(
     Ok(())
 }
 
-/// Several derivations of this protocol under one key and in one context, of at most four blocks together: two keys of
-/// 24 or 32 octets. `prf` is AES-CMAC under the key to derive from, over each message by itself.
-pub(crate) fn derive_each<const N: usize>(
-    prf: impl FnOnce(&[&[u8]], &mut [Block]) -> Result<(), Error>,
+/// The most blocks of one call of [`derive_each`]: two keys.
+const BLOCKS: usize = if cfg!(any(feature = "aes-192", feature = "aes-256")) { 4 } else { 2 };
+
+/// Several derivations of this protocol under one key and in one context, of at most as many blocks together as two keys
+/// need. `prf` is AES-CMAC under the key to derive from, over each message by itself.
+#[cfg_attr(feature = "cached-keys", inline(always))]
+#[cfg_attr(not(feature = "cached-keys"), inline(never))]
+pub(crate) fn derive_each(
+    prf: &mut dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error>,
     context: [&[u8]; 2],
-    mut outputs: [(Constant, &mut [u8]); N],
+    outputs: &mut [(Constant, &mut [u8])],
 ) -> Result<(), Error> {
     // As in `derive`; a context is at most two challenges of 16 octets.
-    let mut template = [0; 48];
-    let mut length = 16_usize;
-    for part in context {
-        let end = length.saturating_add(part.len());
-        template.get_mut(length..end).ok_or(Error::ChallengeLength)?.copy_from_slice(part);
-        length = end;
-    }
-    let mut inputs = [[0; 48]; 4];
+    let mut inputs = [[0; 48]; BLOCKS];
+    let mut messages = [&[][..]; BLOCKS];
     let mut count = 0_usize;
-    let mut free = inputs.iter_mut();
-    for (constant, out) in &outputs {
+    let mut places = inputs.iter_mut().zip(&mut messages);
+    for (constant, out) in &*outputs {
         let [l_high, l_low] = u16::try_from(out.len()).unwrap_or(0).wrapping_mul(8).to_be_bytes();
         for (counter, _) in (1_u8..).zip(out.chunks(16)) {
-            let input = free.next().ok_or(Error::KeyLength)?;
-            *input = template;
-            if let Some(label) = input.first_chunk_mut::<16>() {
-                *label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
+            let (input, message) = places.next().ok_or(Error::KeyLength)?;
+            let label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
+            let mut length = 0_usize;
+            let mut room = input.iter_mut();
+            for part in [&label, context[0], context[1]] {
+                part.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
+                length = length.saturating_add(part.len());
             }
+            *message = input.get(..length).ok_or(Error::ChallengeLength)?;
             count = count.saturating_add(1);
         }
     }
-    let messages = inputs.each_ref().map(|input| input.get(..length).unwrap_or_default());
-    let mut macs = [[0; 16]; 4];
+    let mut macs = [[0; 16]; BLOCKS];
     let result = prf(messages.get(..count).unwrap_or_default(), &mut macs);
     let parts = outputs.iter_mut().flat_map(|(_, out)| out.chunks_mut(16));
     parts.zip(&macs).for_each(|(part, mac)| leftmost(mac, part));

@@ -38,7 +38,9 @@ impl CipherKey {
         &self.key
     }
 
-    /// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`.
+    /// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`. Without `cached-keys` a call
+    /// of its own, so that its key schedule and that of the MAC are not on the stack together.
+    #[cfg_attr(not(feature = "cached-keys"), inline(never))]
     fn encrypt(&self, number: Number, blocks: &mut [Block]) {
         let mut icv = number.block();
         #[cfg(feature = "cached-keys")]
@@ -50,6 +52,7 @@ impl CipherKey {
     }
 
     /// Decrypts whole blocks in place; the ICV is the encryption of the block of `number`.
+    #[cfg_attr(not(feature = "cached-keys"), inline(never))]
     fn decrypt(&self, number: Number, blocks: &mut [Block]) {
         let mut icv = number.block();
         #[cfg(feature = "cached-keys")]
@@ -227,7 +230,7 @@ pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: Head, body: &[u8], suffi
         let octets = head.value.to_le_bytes();
         let length = usize::try_from(head.bits / 8).unwrap_or(0);
         let head = octets.get(..length).unwrap_or_default();
-        mac.key.cmac(&[chaining, head, body, suffix.as_slice().as_flattened()])
+        mac.key.mac(&[chaining, head, body, suffix.as_slice().as_flattened()])
     }
 }
 

@@ -8,6 +8,7 @@ use zeroize::Zeroize;
 use crate::Error;
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::{Subkeys, cmac, cmac_each};
+use crate::scrub::scrub_key;
 
 /// The length of an AES key: 16, 24 or 32 octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,6 +136,14 @@ impl Key {
     /// AES-CMAC (SP 800-38B) over the parts one after the other: 16 octets.
     #[must_use]
     pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {
+        let mac = self.mac(parts);
+        scrub_key();
+        mac
+    }
+
+    /// [`cmac`](Self::cmac) for callers that scrub the stack themselves.
+    #[inline(never)]
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 16] {
         let cipher = Encryptor::new(self);
         cmac(&cipher, &Subkeys::new(&cipher), parts)
     }
@@ -143,10 +152,22 @@ impl Key {
     #[must_use]
     pub fn kcv(&self) -> [u8; 3] {
         let mut block = [0x01; 16];
-        Encryptor::new(self).encrypt(&mut block);
+        self.encrypt([0; 16], core::slice::from_mut(&mut block));
+        scrub_key();
         let [a, b, c, ..] = block;
         block.zeroize();
         [a, b, c]
+    }
+
+    // Calls of their own, so that the scrubbing of the caller reaches what they leave.
+    #[inline(never)]
+    fn encrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) {
+        Encryptor::new(self).cbc_encrypt(icv, blocks);
+    }
+
+    #[inline(never)]
+    fn decrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) {
+        Cipher::new(self).cbc_decrypt(icv, blocks);
     }
 
     /// Encrypts sensitive data in place as with Key-DEK: AES-CBC, ICV of zeros, no padding of its own (Amendment D 6.2.8).
@@ -156,7 +177,8 @@ impl Key {
     /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
     pub fn encrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
         let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
-        Encryptor::new(self).cbc_encrypt([0; 16], blocks);
+        self.encrypt([0; 16], blocks);
+        scrub_key();
         Ok(())
     }
 
@@ -166,7 +188,8 @@ impl Key {
     /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
     pub fn decrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
         let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
-        Cipher::new(self).cbc_decrypt([0; 16], blocks);
+        self.decrypt([0; 16], blocks);
+        scrub_key();
         Ok(())
     }
 
@@ -303,7 +326,7 @@ impl StaticKeys {
 
 impl KeySource for StaticKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
-        Ok(self.key(key).cmac(parts))
+        Ok(self.key(key).mac(parts))
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
@@ -318,7 +341,7 @@ impl KeySource for StaticKeys {
 
 impl KeySource for &StaticKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
-        Ok(self.key(key).cmac(parts))
+        Ok(self.key(key).mac(parts))
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
@@ -334,7 +357,9 @@ impl KeySource for &StaticKeys {
 /// Fills `out` with the leftmost octets of `block`.
 pub(crate) fn leftmost(block: &Block, out: &mut [u8]) {
     // Of the lengths that occur the common ones, each in one store.
-    if let Ok(out) = <&mut [u8; 16]>::try_from(&mut *out) {
+    if cfg!(not(feature = "cached-keys")) {
+        out.iter_mut().zip(block).for_each(|(to, from)| *to = *from);
+    } else if let Ok(out) = <&mut [u8; 16]>::try_from(&mut *out) {
         *out = *block;
     } else if let (Ok(out), Some(half)) = (<&mut [u8; 8]>::try_from(&mut *out), block.first_chunk()) {
         *out = *half;

@@ -4,6 +4,8 @@
 //!  | data | 80 | 00 .. 00 |      at least one octet, so 16 octets of data become 32
 //! ```
 
+use subtle::Choice;
+
 /// The length of `data_length` octets after padding; `None` where a `usize` cannot hold it.
 pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
     (data_length | 15).checked_add(1)
@@ -11,6 +13,11 @@ pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
 
 /// Writes the padding behind the first `data_length` octets of `buffer`, which is [`padded_length`] octets long.
 pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
+    if cfg!(not(feature = "cached-keys")) {
+        let padding = buffer.iter_mut().skip(data_length);
+        padding.zip(core::iter::once(0x80).chain(core::iter::repeat(0))).for_each(|(to, from)| *to = from);
+        return;
+    }
     const POSITIONS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
     let Ok(filled) = u8::try_from(data_length & 15) else { return };
     if let Some(last) = buffer.last_chunk_mut::<16>() {
@@ -27,6 +34,10 @@ pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
 /// More than one block of padding is accepted, as real cards produce it; it only ever follows a verified MAC. Time and
 /// branches depend on the length of the padding, which the length of the data tells anyway, and on nothing else.
 pub(crate) fn unpad80(data: &[u8]) -> Option<usize> {
+    if cfg!(not(feature = "cached-keys")) {
+        let end = data.iter().rposition(|octet| is_true(*octet != 0))?;
+        return data.get(end).filter(|octet| is_true(**octet == 0x80)).map(|_| end);
+    }
     let mut end = data.len();
     for block in data.rchunks(16) {
         // The octets as one number, the last one highest.
@@ -35,13 +46,23 @@ pub(crate) fn unpad80(data: &[u8]) -> Option<usize> {
             Err(_) => block.iter().rev().fold(0_u128, |value, octet| value.wrapping_shl(8) | u128::from(*octet)),
         };
         end = end.saturating_sub(block.len());
-        if value != 0 {
+        if is_true(value != 0) {
             let position = 15_u32.saturating_sub(value.leading_zeros() / 8);
             let last = value.wrapping_shr(position.wrapping_mul(8));
-            return if last == 0x80 { end.checked_add(usize::try_from(position).ok()?) } else { None };
+            if !is_true(last == 0x80) {
+                return None;
+            }
+            let bits =
+                (0..4_u32).map(|bit| usize::from(is_true(position.wrapping_shr(bit) & 1 != 0)).wrapping_shl(bit));
+            return end.checked_add(bits.fold(0, |position, bit| position | bit));
         }
     }
     None
+}
+
+/// What is found out about the padding stops being a secret here, and only here.
+fn is_true(found: bool) -> bool {
+    Choice::from(u8::from(found)).into()
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord, ins};
 
 use crate::challenge::Challenge;
 use crate::cryptogram::Cryptogram;
-use crate::kdf::Constant;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
 use crate::scrub::{scrub_message, scrub_stack};
 use crate::session::{Session, SessionKeys};
@@ -102,7 +101,7 @@ impl Responder {
     #[must_use]
     pub const fn level(&self) -> Option<SecurityLevel> {
         match &self.phase {
-            Phase::Open { position, .. } => Some(position.level),
+            Phase::Open { position, .. } => Some(position.level()),
             _ => None,
         }
     }
@@ -163,13 +162,12 @@ impl Responder {
             return Err(Error::ChallengeLength);
         }
         let session_keys = SessionKeys::derive(keys, host, card)?;
-        let shown = session_keys.cryptogram(Constant::CardCryptogram, host, card)?;
-        let expected = session_keys.cryptogram(Constant::HostCryptogram, host, card)?;
+        let (shown, expected) = session_keys.cryptograms(host, card)?;
         let consistent = info.sequence.is_some() == implementation.has_pseudo_random_challenge();
         let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out).filter(|_| consistent);
         if length.is_some() {
             let mut session = Session::new(session_keys, host.mode());
-            session.quirks = self.quirks;
+            session.set_quirks(self.quirks);
             self.session = Some(session);
             self.phase = Phase::Challenged { expected, implementation, channel: request.channel };
         }
@@ -190,7 +188,7 @@ impl Responder {
             return Err(if aborted { StatusWord::SECURITY_STATUS } else { StatusWord::CONDITIONS_OF_USE });
         };
         let (implementation, channel) = (*implementation, *channel);
-        let octets = session.mode.octets();
+        let octets = session.mode().octets();
         let meant = header.ins == ins::EXTERNAL_AUTHENTICATE && header.cla.is_gp() && !header.cla.is_chained();
         let result = if !meant || header.cla.channel() != channel {
             Err(StatusWord::SECURITY_STATUS)
@@ -207,7 +205,7 @@ impl Responder {
         };
         match result {
             Ok(level) => {
-                let position = Position { session_level: level, level, implementation, channel };
+                let position = Position::new(level, implementation, channel);
                 self.phase = Phase::Open { position, turn: Turn::Command };
             }
             Err(_) => self.terminate(),
@@ -227,7 +225,7 @@ impl Responder {
             Phase::Aborted => return Err(StatusWord::SECURITY_STATUS),
             Phase::Open { position, turn } => (position, turn),
         };
-        let level = position.level;
+        let level = position.level();
         let right_channel = command.header().cla.channel() == position.channel;
         let holds = right_channel
             && self.session.as_mut().is_some_and(|session| {
@@ -269,12 +267,12 @@ impl Responder {
             _ => return Ok(gp_apdu::Response::write_status(buffer, data_length, status)?),
         };
         let Turn::Answer(next) = *turn else { return Err(Error::State) };
-        let answer = session.wrap_response(position.level, buffer, data_length, status);
+        let answer = session.wrap_response(position.level(), buffer, data_length, status);
         scrub_message();
         let answer = answer?;
         *turn = Turn::Command;
         if status == StatusWord::OK {
-            position.level = next;
+            position.set_level(next);
         }
         Ok(answer)
     }
@@ -284,7 +282,9 @@ impl Responder {
     #[must_use]
     pub const fn max_response_data(&self, available: usize) -> usize {
         match (&self.phase, &self.session) {
-            (Phase::Open { position, .. }, Some(session)) => position.level.max_response_data(session.mode, available),
+            (Phase::Open { position, .. }, Some(session)) => {
+                position.level().max_response_data(session.mode(), available)
+            }
             _ => available,
         }
     }
@@ -304,8 +304,8 @@ impl Responder {
         if !salted {
             return Err(StatusWord::WRONG_DATA);
         }
-        let raised = position.level.raised(by).filter(|level| position.implementation.supports(*level));
-        *next = raised.filter(|_| position.level == position.session_level).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+        let raised = position.level().raised(by).filter(|level| position.implementation.supports(*level));
+        *next = raised.filter(|_| position.level() == position.session_level()).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         Ok(())
     }
 
@@ -318,8 +318,8 @@ impl Responder {
             return Err(StatusWord::INCORRECT_P1_P2);
         }
         match &mut self.phase {
-            Phase::Open { position, turn: Turn::Answer(next) } if position.level != position.session_level => {
-                *next = position.session_level;
+            Phase::Open { position, turn: Turn::Answer(next) } if position.level() != position.session_level() => {
+                *next = position.session_level();
                 Ok(())
             }
             _ => Err(StatusWord::CONDITIONS_OF_USE),
@@ -339,7 +339,7 @@ impl Responder {
     /// or in the middle of changing the level by an R-MAC session; nothing changes then.
     pub fn suspend(&mut self) -> Option<State> {
         let Phase::Open { position, turn } = self.phase else { return None };
-        if turn != Turn::Command && turn != Turn::Answer(position.level) {
+        if turn != Turn::Command && turn != Turn::Answer(position.level()) {
             return None;
         }
         let session = self.session.take()?;
@@ -352,8 +352,8 @@ impl Responder {
     pub fn resume(state: State) -> Self {
         let awaiting = state.awaiting;
         let (session, position) = state.split();
-        let quirks = session.quirks;
-        let turn = if awaiting { Turn::Answer(position.level) } else { Turn::Command };
+        let quirks = session.quirks();
+        let turn = if awaiting { Turn::Answer(position.level()) } else { Turn::Command };
         Self { session: Some(session), phase: Phase::Open { position, turn }, quirks }
     }
 }

@@ -55,10 +55,10 @@ impl Session {
         let full = Error::Apdu(gp_apdu::Error::BufferFull);
         let encrypt = level.has_r_encryption() && data_length > 0;
         let body_length = if encrypt { padded_length(data_length).ok_or(full)? } else { data_length };
-        let total = body_length.checked_add(self.mode.octets()).and_then(|n| n.checked_add(2)).ok_or(full)?;
+        let total = body_length.checked_add(self.mode().octets()).and_then(|n| n.checked_add(2)).ok_or(full)?;
         let answer = buffer.get_mut(..total).ok_or(full)?;
         let (body, rest) = answer.split_at_mut_checked(body_length).ok_or(full)?;
-        let (mac, sw) = rest.split_at_mut_checked(self.mode.octets()).ok_or(full)?;
+        let (mac, sw) = rest.split_at_mut_checked(self.mode().octets()).ok_or(full)?;
         let status = status.octets();
         let enc = encrypt.then(|| {
             pad80(body, data_length);
@@ -90,7 +90,7 @@ impl Session {
                 Err(Error::Security)
             };
         }
-        let body_length = data.len().checked_sub(self.mode.octets()).ok_or(Error::Security)?;
+        let body_length = data.len().checked_sub(self.mode().octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
         let number = Number { counter: self.counter, response: true };
         let encrypted = level.has_r_encryption() && body_length > 0;

@@ -23,7 +23,6 @@ use gp_apdu::{CommandBuf, Form, Header, LogicalChannel, SecureMessaging, ins};
 use zeroize::Zeroize;
 
 use crate::challenge::{Challenge, SequenceCounter};
-use crate::kdf::Constant;
 use crate::message::gp_class;
 use crate::response::{Order, Unwrapped};
 use crate::session::{Session, SessionKeys};
@@ -112,19 +111,13 @@ impl Script {
         }
         let card = Challenge::pseudo_random(keys, host.mode(), target.sequence, target.aid)?;
         let session_keys = SessionKeys::derive(keys, host, &card)?;
-        let (card_cryptogram, host_cryptogram) = (
-            session_keys.cryptogram(Constant::CardCryptogram, host, &card)?,
-            session_keys.cryptogram(Constant::HostCryptogram, host, &card)?,
-        );
+        let (card_cryptogram, host_cryptogram) = session_keys.cryptograms(host, &card)?;
         let mut foreseen = Foreseen { octets: [0; 38], length: 0 };
         let information = [target.key_version, 0x03, i.octet()];
         let sequence = target.sequence.octets();
         let parts: [&[u8]; 4] = [&information, card.octets(), card_cryptogram.octets(), &sequence];
-        for part in parts {
-            let end = foreseen.length.saturating_add(part.len());
-            foreseen.octets.get_mut(foreseen.length..end).ok_or(Error::Malformed)?.copy_from_slice(part);
-            foreseen.length = end;
-        }
+        foreseen.octets.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+        foreseen.length = parts.iter().map(|part| part.len()).sum();
         let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.push(host_cryptogram.octets())?;

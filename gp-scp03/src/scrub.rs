@@ -19,6 +19,16 @@ pub(crate) fn scrub_stack() {
     zeroize::optimization_barrier(&below);
 }
 
+/// Words as deep as one use of a single key reaches: a schedule, and spilled registers with parts of it.
+const KEY_DEPTH: usize = if cfg!(target_pointer_width = "64") { 256 } else { 96 };
+
+/// The same after one use of a single key, whose schedule is below.
+#[inline(never)]
+pub(crate) fn scrub_key() {
+    let below = [0_u64; KEY_DEPTH];
+    zeroize::optimization_barrier(&below);
+}
+
 /// The same after a message. With cached keys no schedule is made for it, and nothing is done; with raw keys the schedules
 /// of the message are below.
 #[inline(always)]

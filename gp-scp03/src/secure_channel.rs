@@ -75,13 +75,13 @@ pub struct SecureChannel {
     position: Position,
     phase: Phase,
     messages_left: u32,
-    /// The frames of the handshake, dead by the first command, have been wiped.
-    scrubbed: bool,
 }
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    /// Ready for the first command; the frames of the handshake, which are dead by then, have not been wiped.
+    Fresh,
     Ready,
     /// A command is in flight; an authentic or plain `9000` makes this the level.
     Awaiting(SecurityLevel),
@@ -89,7 +89,7 @@ enum Phase {
 
 impl SecureChannel {
     pub(crate) const fn open(session: Session, position: Position) -> Self {
-        Self { session: Some(session), position, phase: Phase::Ready, messages_left: u32::MAX, scrubbed: false }
+        Self { session: Some(session), position, phase: Phase::Fresh, messages_left: u32::MAX }
     }
 
     /// Protects the command in place: data encrypted where the level says so, C-MAC appended, class announced. A given
@@ -104,19 +104,19 @@ impl SecureChannel {
     /// that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits neither form
     /// nor buffer, Le not the form, or the bit that its form chains by is set already.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
-        let level = self.position.level;
+        let level = self.position.level();
         self.wrap_towards(command, level)
     }
 
     /// Wraps, and makes `next` the level once the card has answered `9000`.
     fn wrap_towards(&mut self, command: &mut CommandBuf<'_>, next: SecurityLevel) -> Result<(), Error> {
         let session = self.session.as_mut().ok_or(Error::Closed)?;
-        if self.phase != Phase::Ready {
+        if matches!(self.phase, Phase::Awaiting(_)) {
             return Err(Error::State);
         }
         let messages_left = self.messages_left.checked_sub(1).ok_or(Error::MessageLimit)?;
         let class = command.header().cla;
-        let level = self.position.level;
+        let level = self.position.level();
         let plain = class.coding().is_some() && class.secure_messaging() == SecureMessaging::None;
         if !plain || class.channel() != self.position.channel {
             return Err(Error::Class);
@@ -134,9 +134,9 @@ impl SecureChannel {
         if command.le() > Some(command.form().max_le()) {
             return Err(gp_apdu::Error::LeTooLarge.into());
         }
-        if !self.scrubbed {
+        if self.phase == Phase::Fresh {
             scrub_stack();
-            self.scrubbed = true;
+            self.phase = Phase::Ready;
         }
         if level.has_c_mac() {
             let wrapped = session.wrap_command(level, command);
@@ -182,7 +182,7 @@ impl SecureChannel {
     fn unwrap_in<'r>(&mut self, order: Order, response: &'r mut [u8]) -> Result<Reply<'r>, Error> {
         let session = self.session.as_ref().ok_or(Error::Closed)?;
         let Phase::Awaiting(next) = self.phase else { return Err(Error::State) };
-        let unwrapped = session.unwrap_response(self.position.level, order, response);
+        let unwrapped = session.unwrap_response(self.position.level(), order, response);
         scrub_message();
         let Unwrapped { data_length, status, authentic } = match unwrapped {
             Ok(unwrapped) => unwrapped,
@@ -192,9 +192,9 @@ impl SecureChannel {
             }
         };
         self.phase = Phase::Ready;
-        let unprotected = self.position.level.has_r_mac() || (status.is_error() && data_length == 0);
+        let unprotected = self.position.level().has_r_mac() || (status.is_error() && data_length == 0);
         if status == StatusWord::OK {
-            self.position.level = next;
+            self.position.set_level(next);
         }
         let answer = Response { data: response.get(..data_length).unwrap_or_default(), status };
         Ok(if authentic {
@@ -221,10 +221,10 @@ impl SecureChannel {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        if self.position.level != self.position.session_level {
+        if self.position.level() != self.position.session_level() {
             return Err(Error::Level);
         }
-        let next = self.position.level.raised(session).ok_or(Error::Level)?;
+        let next = self.position.level().raised(session).ok_or(Error::Level)?;
         if !self.position.implementation.supports(next) {
             return Err(Error::Level);
         }
@@ -246,8 +246,8 @@ impl SecureChannel {
         if self.is_closed() {
             return Err(Error::Closed);
         }
-        let next = self.position.session_level;
-        if self.position.level == next {
+        let next = self.position.session_level();
+        if self.position.level() == next {
             return Err(Error::Level);
         }
         let header = Header::new(gp_class(self.position.channel), ins::END_R_MAC_SESSION, 0x00, 0x03);
@@ -260,13 +260,13 @@ impl SecureChannel {
     /// The level now: above [`session_level`](Self::session_level) while an R-MAC session runs.
     #[must_use]
     pub const fn level(&self) -> SecurityLevel {
-        self.position.level
+        self.position.level()
     }
 
     /// The level that EXTERNAL AUTHENTICATE set.
     #[must_use]
     pub const fn session_level(&self) -> SecurityLevel {
-        self.position.session_level
+        self.position.session_level()
     }
 
     /// The logical channel that the session belongs to.
@@ -278,19 +278,19 @@ impl SecureChannel {
     /// S8 or S16; `None` once the channel is dead.
     #[must_use]
     pub fn mode(&self) -> Option<Mode> {
-        self.session.as_ref().map(|session| session.mode)
+        self.session.as_ref().map(|session| session.mode())
     }
 
     /// The most octets of plain data that a command of this form can carry now.
     #[must_use]
     pub fn max_command_data(&self, form: Form) -> usize {
-        self.mode().map_or(0, |mode| self.position.level.max_command_data(mode, form))
+        self.mode().map_or(0, |mode| self.position.level().max_command_data(mode, form))
     }
 
     /// Is a command in flight?
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
-        self.session.is_some() && self.phase != Phase::Ready
+        self.session.is_some() && matches!(self.phase, Phase::Awaiting(_))
     }
 
     /// Is the channel dead?
@@ -316,7 +316,7 @@ impl SecureChannel {
     /// Follow these deviations of the device from now on.
     pub const fn set_quirks(&mut self, quirks: Quirks) {
         if let Some(session) = &mut self.session {
-            session.quirks = quirks;
+            session.set_quirks(quirks);
         }
     }
 
@@ -355,8 +355,8 @@ impl SecureChannel {
     pub fn suspend(mut self) -> Result<State, Error> {
         let session = self.session.take().ok_or(Error::Closed)?;
         let awaiting = match self.phase {
-            Phase::Ready => false,
-            Phase::Awaiting(next) if next == self.position.level => true,
+            Phase::Fresh | Phase::Ready => false,
+            Phase::Awaiting(next) if next == self.position.level() => true,
             Phase::Awaiting(_) => return Err(Error::State),
         };
         Ok(State::join(session, self.position, self.messages_left, awaiting))
@@ -370,7 +370,7 @@ impl SecureChannel {
         let mut channel = Self::open(session, position);
         channel.messages_left = messages_left;
         if awaiting {
-            channel.phase = Phase::Awaiting(position.level);
+            channel.phase = Phase::Awaiting(position.level());
         }
         channel
     }
@@ -379,7 +379,7 @@ impl SecureChannel {
 impl fmt::Debug for SecureChannel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecureChannel")
-            .field("level", &self.position.level)
+            .field("level", &self.position.level())
             .field("channel", &self.position.channel)
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()

@@ -10,6 +10,7 @@ use crate::cipher::Block;
 use crate::cryptogram::Cryptogram;
 use crate::kdf::{Constant, derive_each};
 use crate::kernel::{CipherKey, MacKey};
+use crate::quirks::Conduct;
 use crate::{Error, Key, KeyId, KeySource, Quirks};
 
 /// S-ENC, S-MAC and S-RMAC: what a session computes with (Amendment D 6.2.1).
@@ -41,35 +42,31 @@ impl SessionKeys {
         let context = [host.octets(), card.octets()];
         let (mut enc, mut mac, mut r_mac) = (Key::zeros(length), Key::zeros(length), Key::zeros(length));
         derive_each(
-            |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
+            &mut |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
             context,
-            [(Constant::SEnc, enc.octets_mut())],
+            &mut [(Constant::SEnc, enc.octets_mut())],
         )?;
         derive_each(
-            |messages, macs| keys.cmac_each(KeyId::Mac, messages, macs),
+            &mut |messages, macs| keys.cmac_each(KeyId::Mac, messages, macs),
             context,
-            [(Constant::SMac, mac.octets_mut()), (Constant::SRMac, r_mac.octets_mut())],
+            &mut [(Constant::SMac, mac.octets_mut()), (Constant::SRMac, r_mac.octets_mut())],
         )?;
         Ok(Self { enc: CipherKey::new(enc), mac: MacKey::new(mac), r_mac: MacKey::new(r_mac) })
     }
 
-    /// A cryptogram under S-MAC: context host challenge, then card challenge, for **both** cryptograms (Amendment D 6.2.2.2, 6.2.2.3).
-    pub(crate) fn cryptogram(
-        &self,
-        constant: Constant,
-        host: &Challenge,
-        card: &Challenge,
-    ) -> Result<Cryptogram, Error> {
-        Cryptogram::derive(host.mode(), |out| {
-            derive_each(
-                |messages, macs| {
-                    self.mac.cmac_each(messages, macs);
-                    Ok(())
-                },
-                [host.octets(), card.octets()],
-                [(constant, out)],
-            )
-        })
+    /// The card's cryptogram and the host's, under S-MAC: context host challenge, then card challenge, for **both**
+    /// (Amendment D 6.2.2.2, 6.2.2.3).
+    pub(crate) fn cryptograms(&self, host: &Challenge, card: &Challenge) -> Result<(Cryptogram, Cryptogram), Error> {
+        let (mut of_card, mut of_host) = (Cryptogram::zeros(host.mode()), Cryptogram::zeros(host.mode()));
+        derive_each(
+            &mut |messages, macs| {
+                self.mac.cmac_each(messages, macs);
+                Ok(())
+            },
+            [host.octets(), card.octets()],
+            &mut [(Constant::CardCryptogram, of_card.octets_mut()), (Constant::HostCryptogram, of_host.octets_mut())],
+        )?;
+        Ok((of_card, of_host))
     }
 
     /// The octets of S-ENC, for who saves a session or checks vectors.
@@ -95,23 +92,34 @@ impl SessionKeys {
 /// two ends side by side.
 pub(crate) struct Session {
     pub(crate) keys: SessionKeys,
-    pub(crate) mode: Mode,
+    conduct: Conduct,
     /// The whole C-MAC of the last command, 16 octets also in S8 mode; zeros before EXTERNAL AUTHENTICATE. Responses never change it.
     pub(crate) chaining: ChainingValue,
     /// The number of the last command after EXTERNAL AUTHENTICATE, which itself has number 0.
     pub(crate) counter: u32,
-    pub(crate) quirks: Quirks,
 }
 
 impl Session {
     /// A session before EXTERNAL AUTHENTICATE.
     pub(crate) const fn new(keys: SessionKeys, mode: Mode) -> Self {
-        Self { keys, mode, chaining: ChainingValue([0; 16]), counter: 0, quirks: Quirks::NONE }
+        Self { keys, conduct: Conduct::new(mode, Quirks::NONE), chaining: ChainingValue([0; 16]), counter: 0 }
+    }
+
+    pub(crate) const fn mode(&self) -> Mode {
+        self.conduct.mode()
+    }
+
+    pub(crate) const fn quirks(&self) -> Quirks {
+        self.conduct.quirks()
+    }
+
+    pub(crate) const fn set_quirks(&mut self, quirks: Quirks) {
+        self.conduct = Conduct::new(self.mode(), quirks);
     }
 
     /// The counter for a command with or without data: one more for each (Amendment D 6.2.6).
     pub(crate) fn next_counter(&self, has_data: bool) -> Result<u32, Error> {
-        if self.quirks.counter_skips_empty() && !has_data {
+        if self.quirks().counter_skips_empty() && !has_data {
             return Ok(self.counter);
         }
         self.counter.checked_add(1).ok_or(Error::CounterExhausted)
@@ -119,7 +127,7 @@ impl Session {
 
     /// Does the received MAC, as long as the mode says, start the computed one? In constant time.
     pub(crate) fn mac_matches(&self, computed: &Block, received: &[u8]) -> bool {
-        computed.get(..self.mode.octets()).is_some_and(|expected| bool::from(expected.ct_eq(received)))
+        computed.get(..self.mode().octets()).is_some_and(|expected| bool::from(expected.ct_eq(received)))
     }
 }
 
@@ -134,6 +142,6 @@ impl Drop for ChainingValue {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("mode", &self.mode).field("counter", &self.counter).finish_non_exhaustive()
+        f.debug_struct("Session").field("mode", &self.mode()).field("counter", &self.counter).finish_non_exhaustive()
     }
 }

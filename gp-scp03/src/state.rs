@@ -70,29 +70,24 @@ impl State {
         let mut session = Session::new(self.keys, self.mode);
         session.chaining.0 = self.chaining_value;
         session.counter = self.counter;
-        session.quirks = self.quirks;
-        let position = Position {
-            session_level: self.session_level,
-            level: self.level,
-            implementation: self.implementation,
-            channel: self.channel,
-        };
+        session.set_quirks(self.quirks);
+        let mut position = Position::new(self.session_level, self.implementation, self.channel);
+        position.set_level(self.level);
         (session, position)
     }
 
     pub(crate) fn join(session: Session, position: Position, messages_left: u32, awaiting: bool) -> Self {
-        let Session { keys, mode, chaining, counter, quirks } = session;
-        let Position { session_level, level, implementation, channel } = position;
-        let chaining_value = chaining.0;
+        let (mode, quirks) = (session.mode(), session.quirks());
+        let Session { keys, chaining, counter, .. } = session;
         Self {
             keys,
             mode,
-            chaining_value,
+            chaining_value: chaining.0,
             counter,
-            session_level,
-            level,
-            implementation,
-            channel,
+            session_level: position.session_level(),
+            level: position.level(),
+            implementation: position.implementation,
+            channel: position.channel,
             quirks,
             messages_left,
             awaiting,
@@ -103,10 +98,41 @@ impl State {
 /// Where a session stands, beside its keys: what both ends keep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Position {
-    pub(crate) session_level: SecurityLevel,
-    pub(crate) level: SecurityLevel,
+    /// The level now, and that of EXTERNAL AUTHENTICATE: a level uses b1, b2, b5 and b6 of its octet, so the other one
+    /// finds room two bits higher.
+    levels: u8,
     pub(crate) implementation: Implementation,
     pub(crate) channel: LogicalChannel,
+}
+
+impl Position {
+    /// Right after EXTERNAL AUTHENTICATE at this level.
+    pub(crate) const fn new(level: SecurityLevel, implementation: Implementation, channel: LogicalChannel) -> Self {
+        let levels = level.octet() | level.octet() << 2;
+        Self { levels, implementation, channel }
+    }
+
+    /// The level now.
+    pub(crate) const fn level(self) -> SecurityLevel {
+        Self::level_in(self.levels)
+    }
+
+    /// The level of EXTERNAL AUTHENTICATE.
+    pub(crate) const fn session_level(self) -> SecurityLevel {
+        Self::level_in(self.levels >> 2)
+    }
+
+    pub(crate) const fn set_level(&mut self, level: SecurityLevel) {
+        self.levels = self.levels & !0x33 | level.octet();
+    }
+
+    const fn level_in(octet: u8) -> SecurityLevel {
+        match SecurityLevel::from_octet(octet & 0x33) {
+            Some(level) => level,
+            // Only levels are put in. Were one wrong, everything would be protected.
+            None => SecurityLevel::Full,
+        }
+    }
 }
 
 impl fmt::Debug for State {

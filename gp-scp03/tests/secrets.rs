@@ -209,10 +209,10 @@ fn sizes() {
     assert_eq!((size_of::<Key>(), size_of::<StaticKeys>()), (33, 99));
     let most = |channel: usize, responder: usize| {
         assert!(size_of::<SecureChannel>() <= channel && size_of::<Responder>() <= responder, "{sizes:?}");
-        assert!(size_of::<State>() <= channel, "{sizes:?}");
+        assert!(size_of::<State>() <= channel + 4, "{sizes:?}");
     };
     match (cfg!(feature = "cached-keys"), cfg!(target_arch = "x86_64")) {
-        (false, _) => most(136, 148),
+        (false, _) => most(128, 140),
         (true, true) => most(1264, 1296),
         // Three key schedules of AES-256, as large as a portable implementation makes them.
         (true, false) => most(3 * 960 + 136, 3 * 960 + 168),

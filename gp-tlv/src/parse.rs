@@ -11,8 +11,7 @@
 //! Most objects have a tag of one or two octets and a length of one. [`short_tlv`] reads those, and only when nothing is
 //! wrong with them; everything else, refusals above all, is the grammar's. Tests hold the two together.
 
-use nom::bytes::complete::take_while_m_n;
-use nom::combinator::{map, map_res, recognize, verify};
+use nom::combinator::{map, map_res, opt, verify};
 use nom::error::{FromExternalError, ParseError};
 use nom::multi::length_data;
 use nom::number::complete::{be_u16, be_u24, be_u32, u8};
@@ -49,9 +48,13 @@ fn fail<'a, T>(at: &'a [u8], kind: ErrorKind) -> Res<'a, T> {
 }
 
 fn tag(i: &[u8]) -> Res<'_, Tag> {
-    let low = verify(u8, |b| b & 0x1F != 0x1F);
-    let high = (u8, take_while_m_n(0, 1, |b| b & 0x80 != 0), u8);
-    map_res(alt((recognize(low), recognize(high))), Tag::from_octets).parse_complete(i)
+    // By value and not by `recognize`, which cuts the input by an index that could panic for all the compiler knows.
+    let low = map(verify(u8, |b| b & 0x1F != 0x1F), |a| ([a, 0, 0], 1));
+    let high = map((u8, opt(verify(u8, |b| b & 0x80 != 0)), u8), |(a, b, c)| match b {
+        Some(b) => ([a, b, c], 3),
+        None => ([a, c, 0], 2),
+    });
+    map_res(alt((low, high)), |(octets, len)| Tag::from_octets(octets.get(..len).unwrap_or_default())).parse_complete(i)
 }
 
 fn length(i: &[u8]) -> Res<'_, u32> {

@@ -193,9 +193,10 @@ impl<'b> Writer<'b> {
         let widened = tag.len().saturating_add(length.octets().len());
         let total = widened.saturating_add(body);
         let room = self.buf.get_mut(self.len..).and_then(|room| room.get_mut(..total)).ok_or(full)?;
-        if widened > header {
-            // In range: `total` is the end of the moved body, and its old end lies before that.
-            room.copy_within(header..header.saturating_add(body), widened);
+        // Moved from its end, for the two places overlap; `copy_within` could panic for all the compiler knows.
+        for at in (0..body).rev().take_while(|_| widened > header) {
+            let octet = room.get(header.saturating_add(at)).copied().unwrap_or(0);
+            room.get_mut(widened.saturating_add(at)).into_iter().for_each(|place| *place = octet);
         }
         for (octet, value) in room.iter_mut().zip(tag.iter().chain(length.octets())) {
             *octet = *value;
@@ -213,7 +214,10 @@ impl<'b> Writer<'b> {
         for part in parts {
             // Never `None`: the parts add up to the room.
             if let Some((head, tail)) = room.split_at_mut_checked(part.len()) {
-                head.copy_from_slice(part);
+                // One `memcpy`, and unlike `copy_from_slice` without a check that can panic.
+                for (to, from) in head.iter_mut().zip(part) {
+                    *to = *from;
+                }
                 room = tail;
             } else {
                 break;

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use gp_benches::measure::Subject;
-use gp_benches::subject;
+use gp_benches::{managed, subject};
 use gp_scp03::SecurityLevel;
 
 fn main() {
@@ -58,6 +58,14 @@ fn main() {
             let mut buffer = [0; 261];
             for _ in 0..times {
                 let _ = black_box(command.emit(black_box(&mut buffer)));
+            }
+        }
+        Some(("exchange", "status")) => {
+            let mut link = managed::Link::new(4);
+            let (mut command, mut response) = ([0; 261], [0; 258]);
+            let mut host = managed::open(&mut link, SecurityLevel::Full, &mut command, &mut response);
+            for _ in 0..times {
+                black_box(managed::status(&mut host, &mut link));
             }
         }
         Some(("kdf", "key")) => {

@@ -48,7 +48,8 @@ impl Deviating {
     #[must_use]
     pub fn list() -> String {
         let mut list = String::new();
-        let counter = "The encryption counter does not advance for commands without data, as on the platform channel of SE05x.";
+        let counter =
+            "The encryption counter does not advance for commands without data, as on the platform channel of SE05x.";
         let all = Deviation::ALL.iter().map(|deviation| (deviation.name(), deviation.text()));
         for (name, text) in all.chain([(COUNTER_SKIPS_EMPTY, counter)]) {
             // Writing to a string does not fail.

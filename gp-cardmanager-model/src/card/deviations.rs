@@ -164,14 +164,18 @@ deviations! {
 
 /// Which deviations a card shows. Eight octets; the card of [`NONE`](Self::NONE) is the specified one.
 ///
+/// Without the feature `deviations` there is none but [`NONE`](Self::NONE), and the card has no code for others.
+///
 /// Of two deviations that contradict each other the first in [`Deviation::ALL`] is shown.
 ///
 /// ```
+/// # #[cfg(feature = "deviations")] {
 /// use gp_cardmanager_model::card::{Deviation, Deviations};
 ///
 /// const OLD: Deviations = Deviations::NONE.with(Deviation::NoStatusTemplates).with(Deviation::ShortPrivileges);
 /// assert!(OLD.contains(Deviation::ShortPrivileges) && !OLD.contains(Deviation::NoCascade));
 /// assert_eq!(Deviations::default(), Deviations::NONE);
+/// # }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub struct Deviations(u64);
@@ -181,6 +185,7 @@ impl Deviations {
     pub const NONE: Self = Self(0);
 
     /// These and one more.
+    #[cfg(feature = "deviations")]
     #[must_use]
     pub const fn with(self, deviation: Deviation) -> Self {
         Self(self.0 | deviation.bit())
@@ -189,13 +194,14 @@ impl Deviations {
     /// Is it one of these?
     #[must_use]
     pub const fn contains(self, deviation: Deviation) -> bool {
-        self.0 & deviation.bit() != 0
+        !self.is_none() && self.0 & deviation.bit() != 0
     }
 
     /// Is there none?
     #[must_use]
     pub const fn is_none(self) -> bool {
-        self.0 == 0
+        // Known when it is compiled without the feature: what only deviations need is not linked.
+        !cfg!(feature = "deviations") || self.0 == 0
     }
 
     /// These, in the order of [`Deviation::ALL`].

@@ -6,7 +6,7 @@ use gp_tlv::{Tag, Writer, tags, tags::card_data, tags::data};
 use crate::capability::{CardCapability, KeySizes, ScpCapability};
 use crate::card::deviations::{Deviation, Deviations, rewrite};
 use crate::card::keys::{AES, KeySet, KeySlot};
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::{Apdu, Applets, Platform, move_within};
 use crate::card::put_key::default_attributes;
 use crate::card::registry::{Index, Registry};
 use crate::card::storage::Storage;
@@ -53,7 +53,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let answer = apdu.answer();
         let object = answer.get(..length).unwrap_or_default();
         let value = gp_tlv::Reader::new(object).expect(tag).map_or(length, <[u8]>::len);
-        answer.copy_within(length.saturating_sub(value)..length, 0);
+        move_within(answer, length.saturating_sub(value)..length, 0);
         Ok(value)
     }
 

@@ -152,6 +152,6 @@ fn modules(registry: &[RegistryEntry], file: Index) -> impl Iterator<Item = Aid>
 
 fn copied<'o>(from: &[u8], to: &'o mut [u8]) -> Option<&'o [u8]> {
     let to = to.get_mut(..from.len())?;
-    to.copy_from_slice(from);
+    to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
     Some(to)
 }

@@ -706,7 +706,8 @@ impl Data {
 
     fn of(apdu: &Apdu<'_>) -> Result<Self, StatusWord> {
         let mut data = Self { octets: [0; Self::MAX], length: apdu.data().len() };
-        data.octets.get_mut(..data.length).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?.copy_from_slice(apdu.data());
+        let room = data.octets.get_mut(..data.length).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        room.iter_mut().zip(apdu.data()).for_each(|(to, from)| *to = *from);
         Ok(data)
     }
 

@@ -231,7 +231,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn take_signature(&mut self, load: &mut Load, octets: &[u8], remaining: u32) -> Result<(), StatusWord> {
         let (index, taken) = load.signing.ok_or(StatusWord::WRONG_DATA)?;
         let end = taken.saturating_add(octets.len());
-        self.memory.chain.get_mut(taken..end).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?.copy_from_slice(octets);
+        let room = self.memory.chain.get_mut(taken..end).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        room.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
         load.signing = Some((index, end));
         if remaining > 0 {
             return Ok(());

@@ -56,7 +56,7 @@ pub(crate) fn copy<'o>(objects: &[ObjectSlot], owner: Index, tag: u16, out: &'o 
     for part in parts(objects, owner, tag) {
         any = true;
         let end = length.checked_add(part.len())?;
-        out.get_mut(length..end)?.copy_from_slice(part);
+        out.get_mut(length..end)?.iter_mut().zip(part).for_each(|(to, from)| *to = *from);
         length = end;
     }
     if any { out.get(..length) } else { None }

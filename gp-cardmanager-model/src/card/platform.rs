@@ -396,7 +396,8 @@ impl<'a> Apdu<'a> {
     /// # Errors
     /// `6F00` when there is no room: the handler has made more than a response holds.
     pub fn respond(&mut self, octets: &[u8]) -> Result<usize, StatusWord> {
-        self.answer().get_mut(..octets.len()).ok_or(StatusWord::UNKNOWN)?.copy_from_slice(octets);
+        let room = self.answer().get_mut(..octets.len()).ok_or(StatusWord::UNKNOWN)?;
+        room.iter_mut().zip(octets).for_each(|(to, from)| *to = *from);
         Ok(octets.len())
     }
 
@@ -410,7 +411,7 @@ impl<'a> Apdu<'a> {
             return Err(StatusWord::UNKNOWN);
         }
         match &self.data {
-            Data::InPlace { start, end } => self.buffer.copy_within(*start..*end, 0),
+            Data::InPlace { start, end } => move_within(self.buffer, *start..*end, 0),
             Data::Apart(data) => self.buffer.iter_mut().zip(data.iter()).for_each(|(to, from)| *to = *from),
         }
         Ok(length)
@@ -432,5 +433,16 @@ impl fmt::Debug for Apdu<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The data may be a secret that was encrypted on the wire.
         f.debug_struct("Apdu").field("header", &self.header).field("level", &self.level).finish_non_exhaustive()
+    }
+}
+
+/// Moves the octets of `from` to `to`, in range or not. `copy_within` could panic for all the compiler knows.
+pub(crate) fn move_within(octets: &mut [u8], from: Range<usize>, to: usize) {
+    let length = from.len();
+    for at in 0..length {
+        // Where the two places overlap, no octet is overwritten before it has moved.
+        let at = if to < from.start { at } else { length.saturating_sub(1).saturating_sub(at) };
+        let octet = octets.get(from.start.saturating_add(at)).copied().unwrap_or(0);
+        octets.get_mut(to.saturating_add(at)).into_iter().for_each(|place| *place = octet);
     }
 }

@@ -46,7 +46,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let length = apdu.data().len();
         let wanted = match wanted.get_mut(..length) {
             Some(room) => {
-                room.copy_from_slice(apdu.data());
+                room.iter_mut().zip(apdu.data()).for_each(|(to, from)| *to = *from);
                 &*room
             }
             None => return Err(StatusWord::FILE_NOT_FOUND),

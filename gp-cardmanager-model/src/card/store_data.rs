@@ -160,7 +160,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let mut transfer = begun.ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let end = transfer.length.saturating_add(apdu.data().len());
         let room = self.memory.chain.get_mut(transfer.length..end).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-        room.copy_from_slice(apdu.data());
+        room.iter_mut().zip(apdu.data()).for_each(|(to, from)| *to = *from);
         transfer.length = end;
         if !block.last {
             self.transfer = Some(transfer);

@@ -174,7 +174,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             for slot in core::iter::once(begin).chain(parts) {
                 let end = length.saturating_add(slot.value().len());
                 let Some(room) = value.get_mut(length..end) else { return false };
-                room.copy_from_slice(slot.value());
+                room.iter_mut().zip(slot.value()).for_each(|(to, from)| *to = *from);
                 length = end;
             }
             *place = (begin.kind, value.get(..length).unwrap_or_default());
@@ -232,7 +232,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !objects::exists(self.memory.objects, owner, tag) {
             return match out.get_mut(..factory.len()) {
                 Some(room) => {
-                    room.copy_from_slice(factory);
+                    room.iter_mut().zip(factory).for_each(|(to, from)| *to = *from);
                     room
                 }
                 None => &[],

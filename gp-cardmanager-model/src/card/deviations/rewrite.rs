@@ -4,6 +4,7 @@ use gp_apdu::StatusWord;
 use gp_tlv::{Error, Reader, Tag, Writer, tags::capability, tags::card_data, tags::fci, tags::registry};
 
 use super::{Deviation, Deviations};
+use crate::card::platform::move_within;
 
 /// The longest FCI that takes further objects, in octets.
 const MAX_FCI: usize = 256;
@@ -44,7 +45,7 @@ fn tag_of(room: &[u8], length: usize) -> Option<Tag> {
 fn with_unknown_objects(room: &mut [u8], length: usize) -> Option<usize> {
     let mut before = [0; MAX_FCI];
     let before = before.get_mut(..length)?;
-    before.copy_from_slice(room.get(..length)?);
+    before.iter_mut().zip(room.get(..length)?).for_each(|(to, from)| *to = *from);
     let mut template = Reader::new(before).template(fci::TEMPLATE).ok()?;
     let name = template.expect(fci::AID).ok()?;
     let proprietary = template.expect(fci::PROPRIETARY_DATA).ok()?;
@@ -63,7 +64,7 @@ fn with_unknown_objects(room: &mut [u8], length: usize) -> Option<usize> {
     match written {
         Ok(_) => Some(writer.len()),
         Err(_) => {
-            room.get_mut(..length)?.copy_from_slice(before);
+            room.iter_mut().zip(before).for_each(|(to, from)| *to = *from);
             None
         }
     }
@@ -74,7 +75,7 @@ fn twice(room: &mut [u8], length: usize) -> Option<usize> {
     let tag = tag_of(room, length)?;
     let head = gp_tlv::encoded_len(tag, length).checked_sub(length)?;
     let end = length.checked_add(head).filter(|end| *end <= room.len())?;
-    room.copy_within(..length, head);
+    move_within(room, 0..length, head);
     let (head, _) = room.split_at_mut_checked(head)?;
     match (head, u8::try_from(length).ok()?) {
         // The tag, which has one octet, is there already.
@@ -92,8 +93,8 @@ fn with_long_length(room: &mut [u8], length: usize) -> Option<usize> {
     let (from, to) = (length.checked_sub(value)?, tag.checked_add(3)?);
     let end = to.checked_add(value).filter(|end| *end <= room.len())?;
     let [high, low] = u16::try_from(value).ok()?.to_be_bytes();
-    room.copy_within(from..length, to);
-    room.get_mut(tag..to)?.copy_from_slice(&[0x82, high, low]);
+    move_within(room, from..length, to);
+    room.get_mut(tag..to)?.iter_mut().zip([0x82, high, low]).for_each(|(to, from)| *to = from);
     Some(end)
 }
 
@@ -165,7 +166,7 @@ pub(in crate::card) fn initialize_update(deviations: Deviations, room: &mut [u8]
     let end = length.saturating_add(COUNTER);
     match room.get_mut(length..end) {
         Some(counter) => {
-            counter.copy_from_slice(&[0x00, 0x00, 0x01]);
+            counter.iter_mut().zip([0x00, 0x00, 0x01]).for_each(|(to, from)| *to = from);
             end
         }
         None => length,
@@ -182,7 +183,7 @@ pub(in crate::card) fn install_lengths(room: &mut [u8], length: usize, fields: u
         let octet = *room.get(..length).and_then(|body| body.get(at)).ok_or(wrong)?;
         if field >= fields && octet >= 0x80 {
             room.get(length).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-            room.copy_within(at..length, at.saturating_add(1));
+            move_within(room, at..length, at.saturating_add(1));
             *room.get_mut(at).ok_or(wrong)? = 0x81;
             length = length.saturating_add(1);
             at = at.saturating_add(1);
