@@ -46,6 +46,19 @@ def unknown_names(path, line):
             yield f"no such test: {file}::{name}"
 
 
+def unanswered(lines):
+    """Rows of tables whose last column is "test" name what shows them, or say that nothing counters the threat."""
+    asked = False
+    for number, line in enumerate(lines, 1):
+        last = line.strip().strip("|").split("|")[-1].strip()
+        if not line.startswith("|"):
+            asked = False
+        elif last == "test":
+            asked = True
+        elif asked and set(last) != {"-"} and not re.search(r"\.rs::\w|\]\(|^not countered", last):
+            yield number
+
+
 for path in sorted(set(listed())):
     if path.name in SKIP or path.suffix in DATA or "corpus" in path.parts or not path.is_file():
         continue
@@ -57,6 +70,9 @@ for path in sorted(set(listed())):
     except UnicodeDecodeError:
         continue
     files += 1
+    for number in unanswered(lines) if path.suffix == ".md" else []:
+        print(f"{path}:{number}: a row without a test", file=sys.stderr)
+        faults += 1
     for number, line in enumerate(lines, 1):
         for what in unknown_names(path, line) if path.suffix == ".md" else []:
             print(f"{path}:{number}: {what}", file=sys.stderr)

@@ -9,6 +9,19 @@ build() {
     CARGO_TARGET_DIR=$target "$here/cargo" build --locked -q --release --target "$@"
 }
 
+# The archive for C, linked as if a program called every function of the header.
+archive() {
+    local triple=thumbv7em-none-eabihf linker name
+    local -a wanted=()
+    CARGO_TARGET_DIR=$target/archive "$here/cargo" build --locked -q --release --target $triple \
+        --manifest-path ../../gp-ffi/archive/Cargo.toml
+    linker=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/rust-lld
+    for name in $(grep -oE '\bgp_[a-z_0-9]+\(' ../../gp-ffi/include/gp.h | tr -d '(' | sort -u); do wanted+=(-u "$name"); done
+    [ ${#wanted[@]} -gt 0 ]
+    "$linker" -flavor gnu --gc-sections -e gp_status_text "${wanted[@]}" \
+        "$target/archive/$triple/release/libgp_ffi.a" -o "$target/archive/libgp_ffi.elf"
+}
+
 case $1 in
 test)
     for triple in thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
@@ -36,6 +49,8 @@ sizes | write-sizes)
     action=measure
     [ "$1" = sizes ] || action=write
     python3 "$here/sizes.py" $action "$target/weighed-thumbv7em"
+    archive
+    python3 "$here/sizes.py" panics "$target/archive/libgp_ffi.elf"
     ;;
 *)
     echo "bare_metal.sh test|sizes|write-sizes" >&2

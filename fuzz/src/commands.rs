@@ -169,14 +169,16 @@ impl Model {
                 placed.map(|_| ()).inspect_err(|_| self.slots = before)
             }
             Op::Install { file, name, rights, selectable } => {
-                let (file, rights) =
-                    (self.find(&file.map_or(SSD_FILE.to_vec(), package)).map(|at| (at, file))?, rights.number());
+                let rights = rights.number();
+                let package = self.find(&file.map_or(SSD_FILE.to_vec(), package))?;
+                // An application may have taken the name.
+                need(self.get(package).kind == Kind::File, 0x6A88)?;
                 need(self.find(&name.aid()).is_err(), 0x6985)?;
-                need((rights & DOMAIN != 0) == file.1.is_none(), 0x6A80)?;
-                need(selectable || rights & CARD_RESET == 0, 0x6A80)?;
+                need((rights & DOMAIN != 0) == file.is_none(), 0x6A80)?;
+                need(selectable || rights & (CARD_RESET | FINAL) == 0, 0x6A80)?;
                 self.unique(rights)?;
                 let state = if selectable { 7 } else { 3 };
-                self.put(Item { kind: Kind::Application, aid: name.aid(), state, rights, file: Some(file.0) })?;
+                self.put(Item { kind: Kind::Application, aid: name.aid(), state, rights, file: Some(package) })?;
                 self.settle();
                 Ok(())
             }

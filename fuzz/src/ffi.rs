@@ -378,7 +378,8 @@ impl<'a> World<'a> {
                     return None;
                 }
                 Call::ToCard(which) => {
-                    let answer = self.card(&self.in_use(which).to_vec());
+                    let command = self.in_use(which).to_vec();
+                    let answer = self.card(&command);
                     self.refill(which, &answer);
                     return None;
                 }
@@ -526,7 +527,8 @@ impl<'a> World<'a> {
                     assert_eq!(gp_session_init(session, challenge.as_ptr(), length, 0, 0x30), GP_OK);
                     let buffer = self.buffer(false);
                     assert_eq!(gp_session_initialize_update(session, buffer), GP_OK);
-                    let answer = self.card(&self.in_use(false).to_vec());
+                    let command = self.in_use(false).to_vec();
+                    let answer = self.card(&command);
                     let status = gp_session_challenged(session, answer.as_ptr(), answer.len(), ptr::null_mut());
                     if status != GP_OK {
                         return Some(status);
@@ -536,7 +538,8 @@ impl<'a> World<'a> {
                     if status != GP_OK {
                         return Some(status);
                     }
-                    let answer = self.card(&self.in_use(false).to_vec());
+                    let command = self.in_use(false).to_vec();
+                    let answer = self.card(&command);
                     assert_eq!(answer, [0x90, 0x00]);
                     assert_eq!(gp_session_confirm(session, answer.as_ptr(), 2), GP_OK);
                     assert_eq!(gp_session_level(session), i32::from(level));

@@ -64,7 +64,8 @@ pub fn host_handshake(octets: &[u8]) {
     };
     let mut host = Host::new(&mut command, &mut response, observer);
     host.set_lengths([Lengths::Chained, Lengths::Extended, Lengths::ExtendedIfNeeded][usize::from(first >> 6) % 3]);
-    let challenge = || Challenge::new(&[0x11; 8]).expect("8 octets");
+    let salt = crate::world::salt(&octets);
+    let challenge = || Challenge::new(&salt).expect("8 octets");
     let protected = first & 0x80 != 0;
     if protected {
         run(&mut host, &mut link, Authenticate::new(challenge(), level, |_| Ok(&keys))).expect("the right keys");

@@ -42,9 +42,16 @@ pub fn host_unwrap(input: &HostUnwrap<'_>) {
     let setup = Setup::new(16, mode, level(input.level), input.channel % 20);
     let (mut host, mut card) = setup.open();
     let protected = setup.level.has_r_mac();
+    let salt = crate::world::salt(input);
     let mut exchange = |host: &mut SecureChannel, number: u8, length: u8, status: StatusWord| {
         let mut buffer = [0; 300];
-        let mut built = command(&mut buffer, setup.header(0xCA), Form::Short, &[number; 9], Some(Le::MAX_SHORT));
+        let mut built = command(
+            &mut buffer,
+            setup.header(0xCA),
+            Form::Short,
+            &[&[number][..], &salt].concat(),
+            Some(Le::MAX_SHORT),
+        );
         host.wrap(&mut built).expect("it is the host's turn");
         card.unwrap(&mut built).expect("the host's own command");
         let data = if status.is_error() { vec![] } else { octets(number.into(), length.into()) };

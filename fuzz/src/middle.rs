@@ -93,6 +93,9 @@ pub fn middle(input: &Middle<'_>) {
     let setup = Setup::new([16, 24, 32][usize::from(input.keys) % 3], mode, level, input.channel % 20);
     let (host, card) = setup.open();
     let mut game = Game { setup, host, card, sent: vec![], executed: vec![], said: vec![], answers: vec![] };
+    // The first exchange makes this session another than that of every other input.
+    game.send(setup.header(0xCA), Form::Short, &crate::world::salt(input), Some(Le::MAX_SHORT));
+    game.play(&Move::Honest);
     for one in input.moves.iter().take(64) {
         game.play(one);
     }

@@ -175,7 +175,7 @@ pub fn wire(input: &Wire<'_>) {
     host.set_lengths([Lengths::Chained, Lengths::Extended, Lengths::ExtendedIfNeeded][usize::from(input.lengths) % 3]);
     let name = Aid::new(&APPLICATION).expect("an AID");
     let keys = kit::factory_keys();
-    let challenge = Challenge::new(&[0x5C; 8]).expect("8 octets");
+    let challenge = Challenge::new(&crate::world::salt(input)).expect("8 octets");
     let _ = run(&mut host, &mut link, Select::aid(&name));
     let task = Authenticate::new(challenge, level, |_| Ok(&keys)).with_key_version(kit::KVN);
     let opened = run(&mut host, &mut link, task.with_policy(ChallengePolicy::Off)).is_ok();

@@ -44,3 +44,20 @@ pub(crate) fn frame<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     *rest = after;
     Some(frame)
 }
+
+/// Eight octets that are others for each input. They go into the session of that input: the fuzzer sees what is compared with what
+/// (that is how it gets through comparisons), and writes the right MAC of this session into the next input, where it must be wrong.
+pub(crate) fn salt(input: &impl core::fmt::Debug) -> [u8; 8] {
+    struct Fnv(u64);
+    impl core::fmt::Write for Fnv {
+        fn write_str(&mut self, text: &str) -> core::fmt::Result {
+            for octet in text.bytes() {
+                self.0 = (self.0 ^ u64::from(octet)).wrapping_mul(0x100_0000_01B3);
+            }
+            Ok(())
+        }
+    }
+    let mut hash = Fnv(0xCBF2_9CE4_8422_2325);
+    core::fmt::Write::write_fmt(&mut hash, format_args!("{input:?}")).expect("it takes everything");
+    hash.0.to_be_bytes()
+}

@@ -47,7 +47,8 @@
 //!
 //! # What holds on every path
 //!
-//! - A command is sent once. Nothing is retried, no other key, protocol, level or form is tried.
+//! - A command is sent once. Nothing is retried, no other key, protocol, level or form is tried; a listing asks
+//!   again only where the caller said so ([`GetStatus::or_legacy`], [`GetStatus::fetching_after_6310`]).
 //! - Opening a session sends one INITIALIZE UPDATE and at most one EXTERNAL AUTHENTICATE, and the latter only when the
 //!   card cryptogram is right.
 //! - An answer that never comes, or that cannot be a response, ends the session: nobody knows whether the card counted

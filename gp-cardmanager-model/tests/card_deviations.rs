@@ -8,9 +8,9 @@ mod content;
 #[path = "support/card.rs"]
 mod kit;
 
+use core::convert::Infallible;
+use core::num::NonZeroU8;
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::num::NonZeroU8;
 
 use content::{APP, FILE, MODULE, OTHER, SSD, SSD2};
 use gp_apdu::{LogicalChannel, Response, StatusWord, Transport, ins};

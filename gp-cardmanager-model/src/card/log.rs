@@ -200,6 +200,11 @@ impl<S: Storage> Log<S> {
     /// [`LogError::Full`] when it does not fit or a snapshot has to come first: [`compact`](Self::compact) and try
     /// again. [`LogError::TooLong`], [`LogError::Dead`], and what the storage reports, after which the log is dead.
     pub(crate) fn append(&mut self, mut emit: impl FnMut(&mut Sink<'_>)) -> Result<(), LogError<S::Error>> {
+        self.append_records(&mut emit)
+    }
+
+    /// Compiled once, whatever is appended: a card does so in many places.
+    fn append_records(&mut self, mut emit: &mut dyn FnMut(&mut Sink<'_>)) -> Result<(), LogError<S::Error>> {
         if self.state == State::Dead {
             return Err(LogError::Dead);
         }

@@ -5,7 +5,7 @@
 
 use bare_metal::board::port;
 use bare_metal::entry;
-use gp_apdu::{CommandBuf, LogicalChannel, Response, StatusWord};
+use gp_apdu::{Class, CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
     Authenticating, Challenge, ChallengePolicy, Error, Initiator, Key, Reply, SecureChannel, SecurityLevel, StaticKeys,
 };
@@ -51,8 +51,11 @@ fn answer(buffer: &[u8]) -> Result<Response<'_>, Error> {
 
 #[inline(never)]
 fn exchange(channel: &mut SecureChannel, buffer: &mut [u8; 261]) -> Result<StatusWord, Error> {
-    port::receive(buffer);
-    let mut command = CommandBuf::parse(buffer, usize::from(port::octet()))?;
+    let header = Header::new(Class::GP, port::octet(), port::octet(), port::octet());
+    let mut data = [0; 16];
+    port::receive(&mut data);
+    let mut command = CommandBuf::new(buffer, header, Form::Short)?;
+    command.push(data.get(..usize::from(port::octet())).unwrap_or_default())?.expect(Le::MAX_SHORT);
     channel.wrap(&mut command)?;
     port::send(command.finish()?);
     port::receive(buffer);

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# coverage.sh [REPORT]: which lines and regions of the library crates their own tests run, as the compiler counts them.
+#
+# The tests of gp-tlv, gp-apdu, gp-scp03, gp-cardmanager-model and gp-ffi run at GP_TEST_SCALE (2 unless told), those of
+# gp-scp03 once more without `cached-keys`. The counts of all are merged: a line counts as run if any instance of it ran.
+# Test code does not count. Documentation tests and the programs in examples/ take no part. A table goes to standard output, what
+# is not covered to REPORT (target/coverage/uncovered.txt unless told).
+#
+# Needs llvm-profdata and llvm-cov of the LLVM that rustc was built with (`rustc -vV`): Debian's llvm-22 for Rust 1.95.
+# LLVM_BIN names their folder where it is another one.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+TARGET=$(realpath -m "${CARGO_TARGET_DIR:-$PWD/target}")/coverage
+LLVM_BIN=${LLVM_BIN:-/usr/lib/llvm-$(rustc -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')/bin}
+REPORT=${1:-$TARGET/uncovered.txt}
+export CARGO_TARGET_DIR=$TARGET GP_TEST_SCALE=${GP_TEST_SCALE:-2}
+# Without optimisation the workspace builds in half the time, and what is counted is the same.
+export CARGO_PROFILE_DEV_OPT_LEVEL=0 CARGO_PROFILE_DEV_DEBUG=0 CARGO_INCREMENTAL=0
+
+for tool in llvm-profdata llvm-cov; do
+    [ -x "$LLVM_BIN/$tool" ] || { echo "coverage: no $LLVM_BIN/$tool" >&2; exit 2; }
+done
+mkdir -p "$TARGET"
+rm -rf "$TARGET/raw"
+
+# Only the workspace is instrumented: AES with counters would be slow, and is not ours to measure.
+cat >"$TARGET/rustc" <<'WRAPPER'
+#!/bin/sh
+exec "$@" -C instrument-coverage
+WRAPPER
+chmod +x "$TARGET/rustc"
+export RUSTC_WORKSPACE_WRAPPER=$TARGET/rustc LLVM_PROFILE_FILE=$TARGET/raw/%p-%m.profraw
+
+objects=()
+for set in all without-cached-keys; do
+    # Only gp-scp03 has code that differs without `cached-keys`; the others pass the feature on.
+    case $set in
+    all) selection=(-p gp-tlv -p gp-apdu -p gp-scp03 -p gp-cardmanager-model -p gp-ffi) ;;
+    *) selection=(-p gp-scp03 --no-default-features --features aes-192,aes-256) ;;
+    esac
+    cargo test --locked -q "${selection[@]}" --lib --tests --no-run --message-format json >"$TARGET/$set.json"
+    cargo test --locked -q "${selection[@]}" --lib --tests >"$TARGET/$set.log" || { cat "$TARGET/$set.log" >&2; exit 1; }
+    # The second build may take the name of a program of the first: keep each.
+    mkdir -p "$TARGET/programs-$set"
+    while read -r program; do
+        cp "$program" "$TARGET/programs-$set/"
+        objects+=(-object "$TARGET/programs-$set/$(basename "$program")")
+    done < <(python3 -c '
+import json, sys
+for line in sys.stdin:
+    program = json.loads(line).get("executable")
+    if program:
+        print(program)' <"$TARGET/$set.json")
+done
+
+"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/all.profdata" "$TARGET"/raw/*.profraw
+"$LLVM_BIN/llvm-cov" export -format=lcov -instr-profile "$TARGET/all.profdata" "${objects[@]}" >"$TARGET/all.lcov"
+"$LLVM_BIN/llvm-cov" export -skip-expansions -instr-profile "$TARGET/all.profdata" "${objects[@]}" >"$TARGET/all.json"
+python3 .ci/coverage.py "$TARGET/all.lcov" "$TARGET/all.json" "$REPORT"
