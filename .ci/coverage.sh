@@ -54,7 +54,7 @@ for line in sys.stdin:
         print(program)' <"$TARGET/$set.json")
 done
 
-"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/all.profdata" "$TARGET"/raw/*.profraw
-"$LLVM_BIN/llvm-cov" export -format=lcov -instr-profile "$TARGET/all.profdata" "${objects[@]}" >"$TARGET/all.lcov"
-"$LLVM_BIN/llvm-cov" export -skip-expansions -instr-profile "$TARGET/all.profdata" "${objects[@]}" >"$TARGET/all.json"
-python3 .ci/coverage.py "$TARGET/all.lcov" "$TARGET/all.json" "$REPORT"
+"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/merged.profdata" "$TARGET"/raw/*.profraw
+"$LLVM_BIN/llvm-cov" export -format=lcov -instr-profile "$TARGET/merged.profdata" "${objects[@]}" >"$TARGET/merged.lcov"
+"$LLVM_BIN/llvm-cov" export -skip-expansions -instr-profile "$TARGET/merged.profdata" "${objects[@]}" >"$TARGET/merged.json"
+python3 .ci/coverage.py "$TARGET/merged.lcov" "$TARGET/merged.json" "$REPORT"

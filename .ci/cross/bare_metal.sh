@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # bare_metal.sh test|sizes|write-sizes: the programs of examples/bare-metal, built and run under the emulator.
+# bare_metal.sh archive: can the archive for C panic?
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../../target}")/bare-metal
@@ -49,11 +50,13 @@ sizes | write-sizes)
     action=measure
     [ "$1" = sizes ] || action=write
     python3 "$here/sizes.py" $action "$target/weighed-thumbv7em"
+    ;;
+archive)
     archive
     python3 "$here/sizes.py" panics "$target/archive/libgp_ffi.elf"
     ;;
 *)
-    echo "bare_metal.sh test|sizes|write-sizes" >&2
+    echo "bare_metal.sh test|sizes|write-sizes|archive" >&2
     exit 2
     ;;
 esac

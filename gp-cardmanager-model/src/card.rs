@@ -377,6 +377,9 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
                 Ok(0) if self.deviates(Deviation::UnaskedData) => apdu.respond(&[0x00]),
                 answer => answer,
             }
+        } else if level.is_some() && self.is_locked(entry.domain) {
+            // The session is a service of the security domain.
+            Err(StatusWord::CONDITIONS_OF_USE)
         } else {
             let at = self.memory.channels.get(usize::from(channel.number()));
             apdu.lend_dek(at.filter(|_| level.is_some()).and_then(|at| at.dek.as_ref()));
@@ -432,8 +435,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // A load is a strict sequence: anything in between ends it.
             self.abort_load(channel);
         }
-        if self.memory.registry.entry(domain).is_some_and(RegistryEntry::is_locked) {
-            // A LOCKED security domain rejects all commands (GPCS 5.3.2.4).
+        if self.is_locked(domain) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let terminated = self.life_cycle() == CardLifeCycle::Terminated;

@@ -25,6 +25,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use content::{APP, ISD, SSD};
 use gp_apdu::{LogicalChannel, Response};
 use gp_cardmanager_model::card::Card;
+use gp_cardmanager_model::lifecycle::CardLifeCycle;
 use gp_scp03::{Challenge, ChallengePolicy, Challenged, Initiator, SecurityLevel, StaticKeys};
 use kit::{Bench, Host, KVN, Ram, Shared, TestCard, Wire, command, hex, raw};
 
@@ -418,12 +419,12 @@ impl Live<'_> {
     fn authenticate(&mut self, world: &World, state: State, on: u8, proof: Proof) -> u16 {
         let at = usize::from(on);
         let level = if proof == Proof::Plain { SecurityLevel::Authenticated } else { SecurityLevel::CMac };
-        let Some((who, Session::Challenged)) = state.channels[at] else {
+        // A terminated card looks at no attempt, so the challenge outlives its one genuine answer.
+        let (Some((who, Session::Challenged)), Some(challenged)) = (state.channels[at], self.challenged[at].take())
+        else {
             let octets = command([on_channel(0x84, on), 0x82, level.octet(), 0x00], &[0x5A; 16]);
             return raw(&mut self.card, &octets[..21]).1;
         };
-        // A challenge outlives an attempt that a terminated card does not look at, and then no answer is right.
-        let Some(challenged) = self.challenged[at].take() else { panic!("{state:?} without a challenge") };
         let mut buffer = [0; 64];
         let keys = &mut keys(world.keys_of(who));
         let (authenticating, octets) =
@@ -524,7 +525,7 @@ struct Count {
 }
 
 impl Lab {
-    fn new(world: World, mut bench: Bench) -> Self {
+    fn new(world: World, bench: Bench) -> Self {
         bench.desk.0.borrow_mut().quiet = true;
         if world.secure_app {
             bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
@@ -600,7 +601,6 @@ impl Lab {
                     }
                 }
             }
-            let _ = &way;
             count.transitions += actions.len();
             count.changing += changing.len();
             self.discover(&mut known, &mut open, &way, state, &changing);
@@ -634,6 +634,7 @@ fn small_bench() -> Bench {
     let mut bench = Bench::new();
     bench.ram = Ram::new(8, 6, 2, 2);
     bench.flash = Shared::new(96);
+    bench.profile.life_cycle = CardLifeCycle::OpReady;
     bench
 }
 
@@ -667,7 +668,7 @@ fn every_action_in_every_state_of_a_young_card() {
     content::give_keys(&mut host, &mut card, &SSD, KVN, &keys(Who::Ssd));
     drop(card);
     let world = World { above_app: Who::Isd, secure_app: false, locks: false, first: power_on(0x01, 0x07, 0x03) };
-    run(world, bench, Count { states: 0, lasting: 0, transitions: 0, changing: 0 });
+    run(world, bench, Count { states: 8_240, lasting: 80, transitions: 420_240, changing: 102_840 });
 }
 
 #[test]
@@ -681,5 +682,47 @@ fn every_action_in_every_state_of_a_grown_card() {
     assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
     drop(card);
     let world = World { above_app: Who::Ssd, secure_app: true, locks: true, first: power_on(0x01, 0x0F, 0x07) };
-    run(world, bench, Count { states: 0, lasting: 0, transitions: 0, changing: 0 });
+    run(world, bench, Count { states: 3_844, lasting: 20, transitions: 196_044, changing: 49_856 });
+}
+
+/// A security domain that is locked while it is selected, or while its application is, opens no session, lets none be
+/// opened whose challenge it gave before, and protects nothing for its application; unlocked, it does again.
+#[test]
+fn a_locked_security_domain_opens_no_session_and_serves_no_application() {
+    let mut bench = small_bench();
+    bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
+    let mut card = bench.card();
+    let mut host = content::session(&mut card);
+    content::load(&mut host, &mut card);
+    content::install(&mut host, &mut card, &APP, &[0x00], "C900");
+    content::personal_domain(&mut host, &mut card, &SSD, "80", SSD_SEED);
+    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
+    let initialize = hex("8150300008 1111111111111111 00");
+    let [lock, unlock] = [0x80, 0x00].map(|state| [0x80, 0xF0, 0x40, state]);
+    for who in [Who::Ssd, Who::App] {
+        assert_eq!(kit::select_on(&mut card, 1, name(who)).1, 0x9000);
+        let domain_keys = &mut keys(Who::Ssd);
+        let mut opening = kit::Opening::new(domain_keys, KVN, SecurityLevel::CMac);
+        opening.channel = 1;
+        let mut inside = opening.open(&mut card).unwrap();
+        assert_eq!(host.status(&mut card, lock, &SSD), 0x9000);
+        assert_eq!(inside.send(&mut card, [0x80, 0x10, 0, 0], &[1, 2]), (vec![], 0x6985));
+        assert_eq!(host.status(&mut card, unlock, &SSD), 0x9000);
+        assert_eq!(inside.send(&mut card, [0x80, 0x10, 0, 0], &[1, 2]), (vec![1, 2], 0x9000), "it was only refused");
+        // A challenge from before, and one that is asked for now.
+        let initiator = Initiator::new(Challenge::new(&[0x11; 8]).unwrap(), LogicalChannel::new(1).unwrap(), KVN);
+        let mut buffer = [0; 64];
+        let answer = card.transmit(initiator.initialize_update(&mut buffer).unwrap());
+        let challenged = initiator.challenged(Response::parse(&answer).unwrap()).unwrap();
+        let (_, authentication) = challenged
+            .authenticate(&mut keys(Who::Ssd), SecurityLevel::CMac, ChallengePolicy::Off, &mut buffer)
+            .unwrap();
+        assert_eq!(host.status(&mut card, lock, &SSD), 0x9000);
+        assert_eq!(raw(&mut card, authentication), (vec![], 0x6985));
+        assert_eq!(raw(&mut card, &initialize), (vec![], 0x6985));
+        assert_eq!(host.status(&mut card, unlock, &SSD), 0x9000);
+        assert_ne!(raw(&mut card, authentication).1, 0x9000, "that challenge is gone");
+        assert_eq!(raw(&mut card, &initialize).1, 0x9000);
+    }
 }

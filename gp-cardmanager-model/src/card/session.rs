@@ -29,6 +29,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_personalization();
         let request = at.responder.initialize_update(&command, implementation)?;
+        if self.is_locked(domain) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         if !self.profile.deviations.is_none()
             && let Some(answer) = self.initialize_update_deviating(request.key_version, apdu)
         {
@@ -75,6 +78,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Ok(if deviations.is_none() { length } else { rewrite::initialize_update(deviations, apdu.answer(), length) })
     }
 
+    /// A LOCKED security domain rejects all commands and serves no application (GPCS 5.3.2.4).
+    pub(super) fn is_locked(&self, domain: Index) -> bool {
+        self.memory.registry.entry(domain).is_some_and(RegistryEntry::is_locked)
+    }
+
     fn random_challenge(&mut self, mode: Mode) -> Result<Challenge, StatusWord> {
         let mut octets = [0; 16];
         let octets = octets.get_mut(..mode.octets()).unwrap_or_default();
@@ -119,6 +127,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         let (index, entry) = self.selected(channel).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let domain = if entry.is_domain() { index } else { entry.domain };
+        if self.is_locked(domain) {
+            // It was locked since it gave the challenge.
+            self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         let version = self.channel(channel).map_or(0, |channel| channel.key_version);
         let counted = if self.profile.max_failures == 0 {
             None
