@@ -469,12 +469,13 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// Writes changes as one group and applies them: all or none, whatever happens to the power. `changes` may be called
     /// more than once and must say the same each time.
     fn commit(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
-        self.write(changes)?;
+        self.write(&changes)?;
         self.take_effect()
     }
 
-    /// The first half of [`commit`](Self::commit): the changes are certain, but the memory is still as before.
-    fn write(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
+    /// The first half of [`commit`](Self::commit): the changes are certain, but the memory is still as before. Compiled
+    /// once, whatever changes.
+    fn write(&mut self, changes: &Changes<'_, 'm>) -> Result<(), StatusWord> {
         let memory = &self.memory;
         // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
         let mut grown = 0_u32;
@@ -526,6 +527,9 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
     }
 }
+
+/// Says the changes of one command, one after the other, the same each time it is called.
+type Changes<'c, 'm> = dyn Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>)) + 'c;
 
 /// What the OPEN does itself.
 #[derive(Clone, Copy, Debug)]

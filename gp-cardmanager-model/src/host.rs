@@ -115,6 +115,7 @@ pub use slot::Slot;
 pub use store_data::StoreData;
 pub use task::{Cover, Origin, Step, Task, accepted};
 
+use crate::in_place::move_within;
 use draft::Limits;
 
 /// What a driver does next.
@@ -415,7 +416,7 @@ impl<'b, O: Observer> Host<'b, O> {
             Step::Again => {}
             Step::AgainKeeping(len) => {
                 let len = len.min(end);
-                self.response.copy_within(end.saturating_sub(len)..end, 0);
+                move_within(self.response, end.saturating_sub(len)..end, 0);
                 self.kept = len;
             }
         }

@@ -108,6 +108,7 @@ pub mod error;
 pub mod fci;
 pub mod get_status;
 pub mod host;
+mod in_place;
 pub mod install;
 pub mod inventory;
 pub mod key_info;

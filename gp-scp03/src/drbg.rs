@@ -62,9 +62,9 @@ macro_rules! drbg {
             pub fn new(entropy: &[u8], personalization: &[u8]) -> Result<Self, DrbgError> {
                 let mut drbg = Self { key: [0; $key], v: [0; 16], requests: 1 };
                 let mut seed = Self::seed(entropy, personalization)?;
-                drbg.update(&seed);
+                let made = drbg.update(&seed);
                 seed.zeroize();
-                Ok(drbg)
+                made.map(|()| drbg)
             }
 
             /// Mixes fresh entropy into the state, with an additional input that may be empty.
@@ -73,8 +73,9 @@ macro_rules! drbg {
             /// [`DrbgError::SeedLength`]; the state is as before.
             pub fn reseed(&mut self, entropy: &[u8], additional: &[u8]) -> Result<(), DrbgError> {
                 let mut seed = Self::seed(entropy, additional)?;
-                self.update(&seed);
+                let made = self.update(&seed);
                 seed.zeroize();
+                made?;
                 self.requests = 1;
                 Ok(())
             }
@@ -93,31 +94,44 @@ macro_rules! drbg {
                     return Err(DrbgError::ReseedRequired);
                 }
                 let mut input = Self::padded(additional)?;
-                if !additional.is_empty() {
-                    self.update(&input);
+                let made = self.fill(out, additional.is_empty(), &input);
+                input.zeroize();
+                if made.is_err() {
+                    out.zeroize();
+                }
+                made
+            }
+
+            fn fill(&mut self, out: &mut [u8], no_input: bool, input: &[u8; $seed]) -> Result<(), DrbgError> {
+                if !no_input {
+                    self.update(input)?;
                 }
                 out.fill(0);
-                self.key_stream(out);
+                self.key_stream(out)?;
                 let blocks = u128::try_from(out.len().div_ceil(16)).unwrap_or(0);
                 self.v = u128::from_be_bytes(self.v).wrapping_add(blocks).to_be_bytes();
-                self.update(&input);
-                input.zeroize();
+                self.update(input)?;
                 self.requests = self.requests.saturating_add(1);
                 Ok(())
             }
 
             /// AES-CTR from V + 1 over `octets`.
-            fn key_stream(&self, octets: &mut [u8]) {
+            fn key_stream(&self, octets: &mut [u8]) -> Result<(), DrbgError> {
                 let first = u128::from_be_bytes(self.v).wrapping_add(1).to_be_bytes();
-                Ctr128BE::<$aes>::new(&self.key.into(), &first.into()).apply_keystream(octets);
+                let mut cipher = Ctr128BE::<$aes>::new(&self.key.into(), &first.into());
+                // It ends after 2^128 blocks: nobody asks for so many.
+                cipher.try_apply_keystream(octets).map_err(|_| DrbgError::ReseedRequired)
             }
 
             /// CTR_DRBG_Update (SP 800-90A 10.2.1.2).
-            fn update(&mut self, provided: &[u8; $seed]) {
+            fn update(&mut self, provided: &[u8; $seed]) -> Result<(), DrbgError> {
                 let mut state = *provided;
-                self.key_stream(&mut state);
-                self.key.iter_mut().chain(&mut self.v).zip(&state).for_each(|(to, from)| *to = *from);
+                let made = self.key_stream(&mut state);
+                if made.is_ok() {
+                    self.key.iter_mut().chain(&mut self.v).zip(&state).for_each(|(to, from)| *to = *from);
+                }
                 state.zeroize();
+                made
             }
 
             fn seed(entropy: &[u8], input: &[u8]) -> Result<[u8; $seed], DrbgError> {

@@ -92,12 +92,15 @@ pub fn derive(
 /// The most blocks of one call of [`derive_each`]: two keys.
 const BLOCKS: usize = if cfg!(any(feature = "aes-192", feature = "aes-256")) { 4 } else { 2 };
 
+/// AES-CMAC under one key over each of several messages, the results in the places beside them.
+type Prf<'p> = dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + 'p;
+
 /// Several derivations of this protocol under one key and in one context, of at most as many blocks together as two keys
 /// need. `prf` is AES-CMAC under the key to derive from, over each message by itself.
 #[cfg_attr(feature = "cached-keys", inline(always))]
 #[cfg_attr(not(feature = "cached-keys"), inline(never))]
 pub(crate) fn derive_each(
-    prf: &mut dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error>,
+    prf: &mut Prf<'_>,
     context: [&[u8]; 2],
     outputs: &mut [(Constant, &mut [u8])],
 ) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! One bit is wrong in one input of a verification, at one end alone: in a key, a challenge, a sequence counter, an AID, a
-//! chaining value, a state. What the wire can change bit by bit is in `tamper.rs`; here are the inputs that never travel,
-//! or travel in another message.
+//! chaining value, a state. What the wire can change bit by bit (header with level, length, data, MAC, status word) is in
+//! `tamper.rs`; here are the inputs that never travel, or travel in another message.
 //!
 //! Not every input of a session is an input of every verification, and the counts say so: S-ENC, the encryption counter
 //! and Key-DEK enter no MAC. A fault there authenticates nobody: the octets that came are those that the peer's MAC
@@ -72,11 +72,13 @@ fn with(keys: &StaticKeys, number: usize, key: Key) -> StaticKeys {
 #[test]
 fn the_card_cryptogram_with_each_bit_of_the_hosts_inputs_wrong() {
     let (mut refused, mut unseen) = (0, 0);
+    let aids: Vec<Vec<u8>> = flips(&AID).collect();
     for setup in setups() {
         let (_, answer) = setup.challenged_card();
-        let mut attempt = |challenge: Challenge, mut keys: StaticKeys, policy| {
+        let attempt = |challenge: Challenge, mut keys: StaticKeys, policy| {
             let mut buffer = [0; 64];
-            let challenged = Initiator::new(challenge, setup.channel, 0x31).challenged(Response::parse(&answer).unwrap());
+            let challenged =
+                Initiator::new(challenge, setup.channel, 0x31).challenged(Response::parse(&answer).unwrap());
             let opened = challenged.unwrap().authenticate(&mut keys, setup.level, policy, &mut buffer).map(|_| ());
             assert_eq!(opened.is_err(), buffer == [0; 64], "an error and a command to send");
             opened
@@ -99,8 +101,8 @@ fn the_card_cryptogram_with_each_bit_of_the_hosts_inputs_wrong() {
             assert!(attempt(setup.host_challenge(), with(&keys, 0, key), require).is_err());
             refused += 1;
         }
-        for aid in flips(&AID) {
-            assert!(attempt(setup.host_challenge(), setup.keys(), ChallengePolicy::Require(&aid)).is_err());
+        for aid in &aids {
+            assert!(attempt(setup.host_challenge(), setup.keys(), ChallengePolicy::Require(aid)).is_err());
             refused += 1;
         }
         // No cryptogram depends on these: an encrypting session shows Key-ENC at the first message, PUT KEY the Key-DEK.
@@ -196,7 +198,7 @@ fn the_host_cryptogram_with_each_bit_of_its_inputs_wrong() {
             assert_eq!(try_authentication(&setup, &wire), Err(StatusWord::SECURITY_STATUS));
             mac_wrong += 1;
         }
-        // The cryptogram alone is wrong, under a MAC that is right: key, context, and every bit of the level would be seen.
+        // The cryptogram alone is wrong, under a MAC that is right; and the reverse.
         for key in flipped_keys(&right) {
             let wire = authentication(&setup, level, &right, &key, &context);
             assert_eq!(try_authentication(&setup, &wire), Err(StatusWord::AUTHENTICATION_FAILED));
@@ -341,10 +343,10 @@ fn the_c_mac_with_each_bit_of_the_cards_state_wrong() {
     println!("C-MAC: {refused} faults refused; {garbled:?}");
     assert_eq!(refused, 8 * 2 * (16 + 24 + 32) + 6 * (128 + 1));
     // Two levels without encryption, keys of 16 and 32: nothing depends on S-ENC. Elsewhere a key fault destroys the
-    // padding, but for one octet in 256 that looks like one, and a counter fault the first block alone.
-    assert_eq!(garbled.same_data, 8 * (16 + 32) + 2 * 32);
-    assert_eq!(garbled.by_padding + garbled.other_data, 8 * (24 + 16 + 24 + 32) + 4 * 32);
-    assert!((4 * 32..4 * 32 + 12).contains(&garbled.other_data), "{garbled:?}");
+    // padding, but for about one in 256 that looks like some (two here), and a counter fault the first block alone.
+    let expected =
+        Garbled { by_padding: 8 * (24 + 16 + 24 + 32) - 2, other_data: 4 * 32 + 2, same_data: 8 * (16 + 32) + 2 * 32 };
+    assert_eq!(garbled, expected);
 }
 
 #[test]
@@ -409,9 +411,8 @@ fn the_r_mac_with_each_bit_of_the_hosts_state_wrong() {
     }
     println!("R-MAC: {refused} faults refused; {garbled:?}");
     assert_eq!(refused, 8 * (32 + 16 + 24 + 32) + 4 * (128 + 1));
-    assert_eq!(garbled.same_data, 8 * (32 + 16) + 2 * 32);
-    assert_eq!(garbled.by_padding + garbled.other_data, 8 * (24 + 32) + 2 * 32);
-    assert!((2 * 32..2 * 32 + 8).contains(&garbled.other_data), "{garbled:?}");
+    let expected = Garbled { by_padding: 8 * (24 + 32) - 2, other_data: 2 * 32 + 2, same_data: 8 * (32 + 16) + 2 * 32 };
+    assert_eq!(garbled, expected);
 }
 
 // --- One answer for everything that is wrong -----------------------------------------------------------------------
@@ -468,7 +469,6 @@ fn every_failure_of_a_command_has_the_same_answer() {
         }
     }
     println!("wrong MAC, no MAC, wrong padding, wrong length: {count:?}, all answered alike");
-    // Four sessions, one of them S8.
-    assert_eq!([count[0], count[1], count[3]], [8 * (3 * 16 + 8), 3 * 16 + 8, 4 * 45]);
-    assert!((4 * 64 - 8..=4 * 64).contains(&count[2]));
+    // Four sessions, one of them S8. Two of the blocks ended in what looks like padding.
+    assert_eq!(count, [8 * (3 * 16 + 8), 3 * 16 + 8, 4 * 64 - 2, 4 * 45]);
 }

@@ -82,7 +82,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             // Nobody would be left to make the receipt.
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        self.write(|memory, emit| {
+        self.write(&|memory, emit| {
             give_back(memory.registry, &doomed, emit);
             doomed.entries(memory.registry).for_each(|(index, _)| emit(Change::Remove(index)));
             with_receipt(due.as_ref(), emit);

@@ -11,6 +11,7 @@ use crate::card::channel::Channel;
 use crate::card::keys::KeySlot;
 use crate::card::objects::ObjectSlot;
 use crate::card::registry::{Index, RegistryEntry};
+use crate::in_place::move_within;
 use crate::privileges::Privileges;
 use crate::signature::HashAlgorithm;
 
@@ -433,16 +434,5 @@ impl fmt::Debug for Apdu<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The data may be a secret that was encrypted on the wire.
         f.debug_struct("Apdu").field("header", &self.header).field("level", &self.level).finish_non_exhaustive()
-    }
-}
-
-/// Moves the octets of `from` to `to`, in range or not. `copy_within` could panic for all the compiler knows.
-pub(crate) fn move_within(octets: &mut [u8], from: Range<usize>, to: usize) {
-    let length = from.len();
-    for at in 0..length {
-        // Where the two places overlap, no octet is overwritten before it has moved.
-        let at = if to < from.start { at } else { length.saturating_sub(1).saturating_sub(at) };
-        let octet = octets.get(from.start.saturating_add(at)).copied().unwrap_or(0);
-        octets.get_mut(to.saturating_add(at)).into_iter().for_each(|place| *place = octet);
     }
 }

@@ -6,6 +6,7 @@ use gp_apdu::{Chaining, Command, CommandBuf, Error, Form, Header, Le, LogicalCha
 use gp_scp03::{Mode, SecurityLevel};
 
 use super::Failure;
+use crate::in_place::move_within;
 
 /// How a [`Host`](super::Host) writes lengths, and what it does with a body that does not fit into 255 octets.
 ///
@@ -235,7 +236,7 @@ impl<'b> Draft<'b> {
             if self.buf.len() < end {
                 return Err(Failure::Apdu(Error::BufferFull));
             }
-            self.buf.copy_within(offset..end, form.data_offset());
+            move_within(self.buf, offset..end, form.data_offset());
         }
         let le = match le {
             Expected::Nothing => None,

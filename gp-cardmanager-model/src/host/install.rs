@@ -7,6 +7,7 @@ use super::{Cover, Draft, Failure, Origin, Slot, Step, Task, accepted};
 use crate::aid::Aid;
 use crate::confirmation::Confirmation;
 use crate::error::{Error, ErrorKind};
+use crate::in_place::move_within;
 use crate::install::{
     ForExtradition, ForInstall, ForMakeSelectable, Function, Install as Body, Parameters, SecurityDomainParameters,
 };
@@ -97,7 +98,7 @@ fn one_octet_lengths(body: &mut [u8], len: usize, fields: [usize; 2]) -> Result<
         match head {
             1 => {}
             2 => {
-                body.copy_within(end.saturating_add(1)..len, end);
+                move_within(body, end.saturating_add(1)..len, end);
                 len = len.saturating_sub(1);
             }
             _ => return Err(Error::at(ErrorKind::BadLength, end).into()),

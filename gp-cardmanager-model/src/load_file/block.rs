@@ -86,7 +86,11 @@ impl Blocks {
     pub fn remaining(&self) -> usize {
         match self.number {
             None => 0,
-            Some(_) => self.total.saturating_sub(self.start).div_ceil(self.block_len).max(1),
+            Some(_) => {
+                let left = self.total.saturating_sub(self.start).saturating_add(self.block_len.saturating_sub(1));
+                // Blocks are never empty; the compiler does not know.
+                left.checked_div(self.block_len).unwrap_or(0).max(1)
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Structure;
 use crate::error::{Error, ErrorKind};
+use crate::in_place::move_within;
 use gp_tlv::{Dgi, DgiReader, Reader, Tlv};
 
 /// One whole object.
@@ -110,7 +111,7 @@ impl<'b> Assembler<'b> {
             }
         };
         if done <= self.len {
-            self.buf.copy_within(done..self.len, 0);
+            move_within(self.buf, done..self.len, 0);
         }
         self.len = self.len.saturating_sub(done);
         self.consumed = self.consumed.saturating_add(done);

@@ -141,7 +141,11 @@ fn close(room: Room<'_>, mark: usize) -> Outcome<()> {
     let shift = length_len(value_len);
     let end = room.len.checked_add(shift).filter(|end| *end <= room.all.len()).ok_or(GP_E_BUFFER)?;
     let target = mark.saturating_add(shift);
-    room.all.copy_within(mark..*room.len, target);
+    // From the end, for the two places overlap; `copy_within` could panic for all the compiler knows.
+    for at in (0..value_len).rev() {
+        let octet = room.all.get(mark.saturating_add(at)).copied().unwrap_or(0);
+        room.all.get_mut(target.saturating_add(at)).into_iter().for_each(|place| *place = octet);
+    }
     let field = room.all.get_mut(mark..target).ok_or(GP_E_BUFFER)?;
     let number = u32::try_from(value_len).map_err(|_| GP_E_BUFFER)?.to_be_bytes();
     match field {

@@ -4,7 +4,7 @@ use gp_apdu::StatusWord;
 use gp_tlv::{Error, Reader, Tag, Writer, tags::capability, tags::card_data, tags::fci, tags::registry};
 
 use super::{Deviation, Deviations};
-use crate::card::platform::move_within;
+use crate::in_place::move_within;
 
 /// The longest FCI that takes further objects, in octets.
 const MAX_FCI: usize = 256;
