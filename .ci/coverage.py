@@ -1,4 +1,4 @@
-"""coverage.py LCOV JSON REPORT: a table per crate from two exports of llvm-cov, and the lines that no test runs.
+"""coverage.py REPORT (LCOV JSON)...: a table per crate from pairs of exports of llvm-cov, and the lines that no test runs.
 
 A generic function is there once per set of types, and once more where a crate does not use it. llvm-cov's own summary
 takes the best of them; here a line or region counts as run if any of them ran it.
@@ -46,24 +46,34 @@ def in_code(path, line):
 
 
 lines = collections.defaultdict(dict)
-path = None
-for record in pathlib.Path(sys.argv[1]).read_text().splitlines():
-    if record.startswith("SF:"):
-        path = place(record[3:])
-    elif path and record.startswith("DA:"):
-        number, count = map(int, record[3:].split(",")[:2])
-        if in_code(path, number):
-            lines[path][number] = max(count, lines[path].get(number, 0))
-
 regions = collections.defaultdict(dict)
-for export in json.loads(pathlib.Path(sys.argv[2]).read_text())["data"]:
-    for function in export["functions"]:
+
+
+def add_lines(export):
+    path = None
+    for record in export.read_text().splitlines():
+        if record.startswith("SF:"):
+            path = place(record[3:])
+        elif path and record.startswith("DA:"):
+            number, count = map(int, record[3:].split(",")[:2])
+            if in_code(path, number):
+                lines[path][number] = max(count, lines[path].get(number, 0))
+
+
+def add_regions(export):
+    for function in (function for data in json.loads(export.read_text())["data"] for function in data["functions"]):
         places = [place(name) for name in function["filenames"]]
         for first, column, last, end, count, file, _, kind in function["regions"]:
             path = places[file]
+            # Kind 0 is code; others are gaps and macros.
             if kind == 0 and path and in_code(path, first):
                 span = (first, column, last, end)
                 regions[path][span] = max(count, regions[path].get(span, 0))
+
+
+for lcov, detail in zip(sys.argv[2::2], sys.argv[3::2], strict=True):
+    add_lines(pathlib.Path(lcov))
+    add_regions(pathlib.Path(detail))
 
 print("| crate | lines | of | % | regions | of | % |")
 print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
@@ -75,7 +85,7 @@ for crate in CRATES:
         row += [str(run), str(len(counts)), f"{100 * run / len(counts):.2f}"]
     print(f"| {' | '.join(row)} |")
 
-with open(sys.argv[3], "w") as report:
+with open(sys.argv[1], "w") as report:
     for path in sorted(lines):
         text = (ROOT / path).read_text().splitlines()
         missed = sorted(number for number, count in lines[path].items() if not count)

@@ -3,11 +3,11 @@
 #
 # The tests of gp-tlv, gp-apdu, gp-scp03, gp-cardmanager-model and gp-ffi run at GP_TEST_SCALE (2 unless told), those of
 # gp-scp03 once more without `cached-keys`. The counts of all are merged: a line counts as run if any instance of it ran.
-# Test code does not count. Documentation tests and the programs in examples/ take no part. A table goes to standard output, what
-# is not covered to REPORT (target/coverage/uncovered.txt unless told).
+# Test code does not count. gp-ffi is called from C, too. Documentation tests and the programs in examples/ take no part.
+# A table goes to standard output, what is not covered to REPORT (coverage/uncovered.txt in the target folder unless told).
 #
-# Needs llvm-profdata and llvm-cov of the LLVM that rustc was built with (`rustc -vV`): Debian's llvm-22 for Rust 1.95.
-# LLVM_BIN names their folder where it is another one.
+# Needs a C compiler, and llvm-profdata and llvm-cov of the LLVM that rustc was built with (`rustc -vV`): Debian's llvm-22
+# for Rust 1.95. LLVM_BIN names their folder where it is another one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -54,7 +54,32 @@ for line in sys.stdin:
         print(program)' <"$TARGET/$set.json")
 done
 
-"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/merged.profdata" "$TARGET"/raw/*.profraw
-"$LLVM_BIN/llvm-cov" export -format=lcov -instr-profile "$TARGET/merged.profdata" "${objects[@]}" >"$TARGET/merged.lcov"
-"$LLVM_BIN/llvm-cov" export -skip-expansions -instr-profile "$TARGET/merged.profdata" "${objects[@]}" >"$TARGET/merged.json"
-python3 .ci/coverage.py "$TARGET/merged.lcov" "$TARGET/merged.json" "$REPORT"
+# The interface for C is called from C: the tests of .ci/c.sh, against an archive with counters. The archive is a workspace
+# of its own, to which gp-ffi is a dependency like others, so here all is instrumented.
+(
+    unset RUSTC_WORKSPACE_WRAPPER
+    export CARGO_TARGET_DIR=$TARGET/archive CARGO_PROFILE_DEV_OPT_LEVEL=1
+    RUSTFLAGS='-C instrument-coverage' cargo build --locked -q --manifest-path gp-ffi/archive/Cargo.toml
+)
+grep -oE '\bgp_[a-z_]+\(' gp-ffi/include/gp.h | tr -d '(' | sort -u | sed 's/.*/"&",/' >"$TARGET/functions.h"
+# `core` as it comes names a function for unwinding, which an archive that is not optimised as a whole still refers to;
+# and what writes the counts at the end is in the program only if it is asked for.
+gcc -std=c99 -O1 -Igp-ffi/include -Igp-ffi/tests/c -Iexamples/c-host -I"$TARGET" gp-ffi/tests/c/*.c examples/c-host/card.c \
+    "$TARGET/archive/debug/libgp_ffi.a" -Wl,--defsym=rust_eh_personality=0,-u,__llvm_profile_runtime -o "$TARGET/c-tests"
+LLVM_PROFILE_FILE=$TARGET/raw/c.profraw "$TARGET/c-tests" >"$TARGET/c-tests.log"
+
+# What is exported to C has the same names in both builds and may not have the same counters: each has a profile of its own.
+exports=()
+export_counts() {
+    local name=$1
+    shift
+    "$LLVM_BIN/llvm-cov" export -format=lcov -instr-profile "$TARGET/$name.profdata" "$@" >"$TARGET/$name.lcov"
+    "$LLVM_BIN/llvm-cov" export -skip-expansions -instr-profile "$TARGET/$name.profdata" "$@" >"$TARGET/$name.regions"
+    exports+=("$TARGET/$name.lcov" "$TARGET/$name.regions")
+}
+"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/c.profdata" "$TARGET/raw/c.profraw"
+rm "$TARGET/raw/c.profraw"
+"$LLVM_BIN/llvm-profdata" merge -sparse -o "$TARGET/rust.profdata" "$TARGET"/raw/*.profraw
+export_counts c -object "$TARGET/c-tests"
+export_counts rust "${objects[@]}"
+python3 .ci/coverage.py "$REPORT" "${exports[@]}"

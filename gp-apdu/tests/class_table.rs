@@ -207,3 +207,14 @@ fn octet_under_the_mac() {
         assert_eq!(class(octet).mac_byte(), expected, "{octet:02X}");
     }
 }
+
+#[test]
+fn classes_read_as_octets_and_channels_as_numbers() {
+    for octet in 0..=0xFE {
+        assert_eq!(class(octet).to_string(), format!("{octet:02X}"));
+        assert_eq!(format!("{:?}", class(octet)), format!("Class({octet:02X})"));
+    }
+    for number in 0..=19 {
+        assert_eq!(channel(number).to_string(), number.to_string());
+    }
+}

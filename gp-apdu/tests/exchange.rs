@@ -354,3 +354,35 @@ fn an_exchange_can_move_between_threads() {
     let outcome = future.poll(&mut Context::from_waker(Waker::noop()));
     assert_eq!(outcome, Poll::Ready(Err(Error::Truncated.into())));
 }
+
+/// Each reason reads as a sentence of its own; what the link said lies beneath.
+#[test]
+fn errors_say_what_happened() {
+    use core::error::Error as _;
+    let errors = [
+        Error::Truncated,
+        Error::TrailingData,
+        Error::Class,
+        Error::DataTooLong,
+        Error::LeTooLarge,
+        Error::BufferFull,
+        Error::Chained,
+        Error::ChainingBit,
+        Error::BrokenChain,
+        Error::Overrun,
+        Error::ResponseTooLong,
+        Error::TooManyParts,
+        Error::Finished,
+    ];
+    let mut texts: Vec<String> = errors.iter().map(Error::to_string).collect();
+    assert!(texts.iter().all(|text| text.contains(' ') && !text.ends_with('.')));
+    texts.sort();
+    texts.dedup();
+    assert_eq!(texts.len(), errors.len());
+    let link = ExchangeError::Link(core::fmt::Error);
+    assert_eq!(link.to_string(), "the link to the card failed");
+    assert_eq!(link.source().unwrap().to_string(), core::fmt::Error.to_string());
+    let apdu = ExchangeError::<core::fmt::Error>::from(Error::Overrun);
+    assert_eq!(apdu.to_string(), "the exchange with the card failed");
+    assert_eq!(apdu.source().unwrap().to_string(), Error::Overrun.to_string());
+}

@@ -50,6 +50,7 @@ pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
 use crate::lifecycle::CardLifeCycle;
+use load::Load;
 use log::{Log, LogError, Sink};
 use registry::Registry;
 use storage::Storage;
@@ -114,7 +115,7 @@ pub struct Card<'m, S: Storage, P, A> {
     applets: A,
     profile: &'m Profile<'m>,
     chain: Option<Chain>,
-    load: Option<load::Load>,
+    load: Option<Load>,
     transfer: Option<store_data::Transfer>,
     held: deviations::Held<'m>,
     /// The storage failed in the middle of something: nothing is certain until the next start.
@@ -158,6 +159,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         )?;
         if fresh {
             session::populate(&mut memory, profile).ok_or(OpenError::Memory)?;
+            // With less a card could start and never open a session, since no counter would fit.
+            if used(&memory, RESERVE) > log.capacity() {
+                return Err(OpenError::Memory);
+            }
             log.compact(|sink| write_snapshot(&memory, sink)).map_err(|error| match error {
                 LogError::Storage(error) => OpenError::Storage(error),
                 _ => OpenError::Memory,
@@ -304,6 +309,13 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // An application's P1 is its own affair.
             return if by_class { Err(StatusWord::CHAINING_NOT_SUPPORTED) } else { Ok(Collected::Whole) };
         }
+        if begun.is_none() && self.load.as_ref().is_some_and(Load::uses_chain_memory) {
+            // A signature of the load is coming in there. Its own channel ends the load, another one waits.
+            self.abort_load(channel);
+            if self.load.is_some() {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
+        }
         let by = if by_class { Chaining::Iso } else { Chaining::Gp };
         let mut chain = match begun {
             Some(chain) if chain.header == plain && (!more || chain.by == by) => chain,
@@ -363,8 +375,11 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             match unwrapped {
                 Ok(current) => level = current,
                 Err(refusal) => {
-                    // With the session ends what was begun in it.
+                    // With the session ends what was begun in it, and its Key-DEK is gone.
                     self.abort_load(channel);
+                    if let Some(at) = self.channel_mut(channel).filter(|at| at.responder.level().is_none()) {
+                        at.dek = None;
+                    }
                     return status(buffer, refusal);
                 }
             }
@@ -436,6 +451,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             self.abort_load(channel);
         }
         if self.is_locked(domain) {
+            // Its load does not wait.
+            self.abort_load(channel);
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let terminated = self.life_cycle() == CardLifeCycle::Terminated;
@@ -480,12 +497,8 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
         let mut grown = 0_u32;
         changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
-        if grown > 0 {
-            let used = snapshot(memory)
-                .fold(grown.saturating_add(RESERVE), |used, change| used.saturating_add(change.growth()));
-            if used > self.log.capacity() {
-                return Err(StatusWord::NOT_ENOUGH_MEMORY);
-            }
+        if grown > 0 && used(memory, grown.saturating_add(RESERVE)) > self.log.capacity() {
+            return Err(StatusWord::NOT_ENOUGH_MEMORY);
         }
         let emit = |sink: &mut Sink<'_>| {
             changes(memory, &mut |change| {
@@ -600,6 +613,11 @@ fn status(buffer: &mut [u8], status: StatusWord) -> usize {
 /// Writes the status word behind an unprotected answer.
 fn write_answer(buffer: &mut [u8], length: usize, sw: StatusWord) -> usize {
     Response::write_status(buffer, length, sw).map_or(0, |answer| answer.len())
+}
+
+/// Octets of the snapshot of all there is, and of what else has to fit beside it.
+fn used(memory: &Memory<'_>, beside: u32) -> u32 {
+    snapshot(memory).fold(beside, |used, change| used.saturating_add(change.growth()))
 }
 
 fn write_snapshot(memory: &Memory<'_>, sink: &mut Sink<'_>) {

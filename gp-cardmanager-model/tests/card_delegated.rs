@@ -315,6 +315,52 @@ fn another_security_domain_verifies_and_confirms_for_its_tree() {
     bench.assert_lasting();
 }
 
+/// No holder stands above the delegate. Below an authorized manager the holder that is there, too, verifies and confirms;
+/// for a delegate in a tree of its own the first holder on the card does, which is the ISD.
+#[test]
+fn a_holder_beside_the_delegate_serves_it() {
+    for beside in [true, false] {
+        let mut bench = bench();
+        let mut card = prepare(&mut bench, true, true);
+        let (manager, holder) = (hex("D276000119000A"), hex("D276000119000B"));
+        let keys = keys_from(0x79, 16);
+        let (token, receipt) = (Key::new(&[0x0A; 16]).unwrap(), Key::new(&[0x0B; 16]).unwrap());
+        let mut host = isd(&mut card);
+        make_domain(&mut card, &mut host, &manager, "804000", "C906820120870120");
+        make_domain(&mut card, &mut host, &holder, "802080", "C906820120870120");
+        personalize(&mut card, &manager, 0x31, &keys);
+        personalize(&mut card, &holder, 0x31, &keys);
+        select(&mut card, &holder);
+        let mut host = Opening::new(&mut keys_from(0x79, 16), 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+        add_key(&mut card, &mut host, keys.dek(), 0x70, &token);
+        add_key(&mut card, &mut host, keys.dek(), 0x71, &receipt);
+        let mut host = isd(&mut card);
+        let moves = if beside {
+            vec![(&manager[..], &holder[..]), (&manager, &DELEGATE)]
+        } else {
+            vec![(&DELEGATE[..], &DELEGATE[..])]
+        };
+        for (to, what) in moves {
+            assert_eq!(host.install(&mut card, 0x10, 0, &[to, EMPTY, what, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+        }
+        let mut host = delegate(&mut card);
+        let fields = install_fields(&[&SSD_FILE, &SSD_MODULE, &APP, &[0x80], &hex("C900")]);
+        let [issuers, theirs] = [token_key(), token].map(|key| key.cmac(&[&message(0x0C, 0, &fields)]));
+        let (wrong, right) = if beside { (issuers, theirs) } else { (theirs, issuers) };
+        assert_eq!(host.status(&mut card, [0x80, 0xE6, 0x0C, 0], &[&fields[..], &lv(&wrong)].concat()), 0x6982);
+        let (answer, status) = host.send(&mut card, [0x80, 0xE6, 0x0C, 0], &[&fields[..], &lv(&right)].concat());
+        assert_eq!(status, 0x9000);
+        let confirmation = Confirmation::parse(&answer).unwrap().unwrap();
+        let operation = Operation::Install { load_file: aid(&SSD_FILE), application: aid(&APP) };
+        let input = ReceiptInput::new(confirmation.details, &operation).unwrap();
+        let signer = if beside { receipt } else { receipt_key() };
+        assert_eq!(confirmation.receipt, signer.cmac(&input.parts()));
+        assert_eq!(counter(&mut card), u16::from(!beside));
+        drop(card);
+        bench.assert_lasting();
+    }
+}
+
 #[test]
 fn a_public_token_key_verifies_through_the_platform() {
     let mut bench = bench();
@@ -432,4 +478,31 @@ fn at_the_end_of_the_confirmation_counter_nothing_is_delegated() {
     make_domain(&mut card, &mut host, &[0xD2, 0x76, 0x00, 0x01, 0x19, 0x01], "80", "C900");
     drop(card);
     bench.assert_lasting();
+}
+
+#[test]
+fn a_locked_authority_neither_verifies_nor_confirms() {
+    for lock in [false, true] {
+        let mut bench = bench();
+        let mut card = prepare(&mut bench, true, true);
+        let authority = hex("D276000119000A");
+        let mut host = isd(&mut card);
+        make_domain(&mut card, &mut host, &authority, "80E080", "C906820120870120");
+        personalize(&mut card, &authority, 0x31, &keys_from(0x79, 16));
+        select(&mut card, &authority);
+        let mut host = Opening::new(&mut keys_from(0x79, 16), 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+        let (token, receipt) = (Key::new(&[0x0A; 16]).unwrap(), Key::new(&[0x0B; 16]).unwrap());
+        add_key(&mut card, &mut host, keys_from(0x79, 16).dek(), 0x70, &token);
+        add_key(&mut card, &mut host, keys_from(0x79, 16).dek(), 0x71, &receipt);
+        let mut host = isd(&mut card);
+        assert_eq!(host.install(&mut card, 0x10, 0, &[&authority, EMPTY, &DELEGATE, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+        if lock {
+            assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &authority), 0x9000);
+        }
+        let mut host = delegate(&mut card);
+        let fields = install_fields(&[&SSD_FILE, &SSD_MODULE, &APP, &[0x80], &hex("C900")]);
+        let ours = token.cmac(&[&message(0x0C, 0, &fields)]);
+        let (_, status) = host.send(&mut card, [0x80, 0xE6, 0x0C, 0], &[&fields[..], &lv(&ours)].concat());
+        assert_eq!(status, if lock { 0x6982 } else { 0x9000 });
+    }
 }

@@ -48,6 +48,34 @@ fn an_application_goes() {
     bench.assert_lasting();
 }
 
+/// Personalisation of an application ends when it is deleted: the one that gets its place in the registry is not meant.
+#[test]
+fn personalization_ends_with_its_application() {
+    for deleted in [false, true] {
+        let mut bench = Bench::new();
+        let desk = bench.desk.clone();
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        load(&mut host, &mut card);
+        install(&mut host, &mut card, &APP, &[0x00], "C900");
+        assert_eq!(host.install(&mut card, 0x20, 0, &[&[], &[], &APP, &[], &[], &[]]).1, 0x9000);
+        if deleted {
+            assert_eq!(host.send(&mut card, DELETE, &name(&APP)).1, 0x9000);
+        }
+        install(&mut host, &mut card, &OTHER, &[0x00], "C900");
+        desk.take_events();
+        // The security domain itself is meant then, and does not know such data.
+        let status = if deleted { 0x6A80 } else { 0x9000 };
+        assert_eq!(host.send(&mut card, [0x80, 0xE2, 0x80, 0x00], &[1, 2, 3]).1, status);
+        let reached: Vec<bool> = desk
+            .take_events()
+            .iter()
+            .map(|event| matches!(event, Event::Personalize { instance, .. } if instance.as_bytes() == APP))
+            .collect();
+        assert_eq!(reached, vec![true; usize::from(!deleted)]);
+    }
+}
+
 #[test]
 fn a_load_file_goes_with_its_applications_or_not_at_all() {
     let mut bench = Bench::new();

@@ -4,10 +4,12 @@
 mod kit;
 
 use gp_cardmanager_model::aid::Aid;
+use gp_cardmanager_model::card::{Card, Platform};
+use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::{SecurityLevel, StaticKeys};
 use kit::{
-    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, cap_block, hex, keys_from, make_app, make_domain,
-    personalize, say, select, states, tlv,
+    Bench, Event, Host, ISD, Opening, SSD_FILE, SSD_MODULE, TestCard, Wire, cap_block, hex, keys_from, make_app,
+    make_domain, personalize, say, select, states, tlv, toy_hash, toy_signature,
 };
 
 const PACKAGE: [u8; 6] = [0xD2, 0x76, 0x00, 0x01, 0x18, 0x00];
@@ -49,6 +51,56 @@ fn loaded(bench: &mut Bench) -> TestCard<'_> {
     let mut host = isd(&mut card);
     host.load_package(&mut card, &PACKAGE, &[&MODULE]);
     card
+}
+
+/// A life of an application, from load to deletion: everything the card says.
+fn life(card: &mut impl Wire) -> Vec<(Vec<u8>, u16)> {
+    let block = cap_block(&PACKAGE, &[&MODULE]);
+    let mut host = Host::open(card, 0x30, SecurityLevel::CMacRMac).unwrap();
+    let mut said = vec![host.install(card, 0x02, 0, &[&PACKAGE, EMPTY, &toy_hash(&block, 32), EMPTY, EMPTY])];
+    said.push(host.load(card, &tlv(0xC4, &block), 100));
+    said.push(host.install(card, 0x0C, 0, &[&PACKAGE, &MODULE, &APP, &[0], &hex("C903010203"), EMPTY]));
+    said.push(host.install(card, 0x20, 0, &[EMPTY, EMPTY, &APP, EMPTY, EMPTY, EMPTY]));
+    said.push(host.send(card, [0x80, 0xE2, 0x80, 0x00], &[1, 2, 3]));
+    said.push(select(card, &APP));
+    said.push(say(card, "80100000030A0B0C00"));
+    said.push(select(card, &[]));
+    let mut host = Host::open(card, 0x30, SecurityLevel::CMac).unwrap();
+    said.push(host.send(card, [0x80, 0xE4, 0x00, 0x00], &tlv(0x4F, &APP)));
+    said
+}
+
+/// Platform and applications that are lent to the card do what they do when they are given to it.
+#[test]
+fn a_card_may_borrow_its_platform_and_applications() {
+    let (mut given, mut lent) = (Bench::new(), Bench::new());
+    let said = life(&mut given.card());
+    assert!(said.iter().all(|(_, status)| *status == 0x9000), "{said:02X?}");
+    assert_eq!(said[6].0, [0x0A, 0x0B, 0x0C]);
+    let Bench { ram, flash, dice, desk, profile } = &mut lent;
+    let mut card = Card::open(ram.memory(), flash.clone(), &mut *dice, &mut *desk, profile).unwrap();
+    assert_eq!(life(&mut card), said);
+    drop(card);
+    let events = desk.take_events();
+    assert_eq!(events, given.desk.events());
+    for wanted in [
+        |event: &Event| matches!(event, Event::Install { .. }),
+        |event: &Event| matches!(event, Event::Personalize { .. }),
+        |event: &Event| matches!(event, Event::Select(_)),
+        |event: &Event| matches!(event, Event::Process { .. }),
+        |event: &Event| matches!(event, Event::Deselect(_)),
+        |event: &Event| matches!(event, Event::Delete(_)),
+    ] {
+        assert_eq!(events.iter().filter(|event| wanted(event)).count(), 1, "{events:#?}");
+    }
+    // What forbids is asked, too.
+    dice.set_hashless(true);
+    let mut platform = &mut *dice;
+    assert!(!Platform::hash_begin(&mut platform, HashAlgorithm::Sha256));
+    let components: [(u8, &[u8]); 1] = [(0xA1, &[5; 8])];
+    let signature = toy_signature(&components, b"message");
+    assert!(Platform::verify(&mut platform, &components, &[b"mess", b"age"], &signature));
+    assert!(!Platform::verify(&mut platform, &components, &[b"massage"], &signature));
 }
 
 #[test]

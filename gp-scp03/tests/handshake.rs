@@ -1,10 +1,11 @@
 //! How a session does not come about: every reason, at either end, and that nothing is sent or opened then.
 
 use gp_apdu::{Command, CommandBuf, LogicalChannel, Response, StatusWord};
+use gp_scp03::hazmat::{Constant, derive};
 use gp_scp03::{
-    Challenge, ChallengePolicy, ChallengeVerdict, Error, Implementation, InitializeUpdate, InitializeUpdateResponse,
-    Initiator, Key, KeyId, KeyLength, KeySource, Mode, Responder, ResponderState, SecurityLevel, SequenceCounter,
-    StaticKeys,
+    Challenge, ChallengePolicy, ChallengeVerdict, Error, ExpandedKeys, Implementation, InitializeUpdate,
+    InitializeUpdateResponse, Initiator, Key, KeyId, KeyLength, KeySource, Mode, Responder, ResponderState,
+    SecurityLevel, SequenceCounter, StaticKeys,
 };
 
 #[path = "support/session.rs"]
@@ -212,6 +213,71 @@ fn a_key_source_that_fails() {
             assert_eq!(card.state(), state);
         }
     }
+}
+
+#[test]
+fn what_is_known_once_the_card_has_answered() {
+    for mode in MODES {
+        let setup = Setup::new(16, mode, SecurityLevel::Full, 0);
+        let (_, answer) = setup.challenged_card();
+        let challenged = setup.initiator().challenged(Response::parse(&answer).unwrap()).unwrap();
+        assert_eq!(challenged.host_challenge(), &setup.host_challenge());
+        assert_eq!(challenged.card_challenge(), &setup.card_challenge());
+        assert_eq!(challenged.info(), &setup.info());
+        assert_ne!(challenged.host_challenge(), challenged.card_challenge());
+    }
+}
+
+/// What a source answers to one message in two parts, to two messages at once, and how long its keys are.
+fn answers(mut source: impl KeySource) -> Vec<(Result<[u8; 16], Error>, Result<[[u8; 16]; 2], Error>, KeyLength)> {
+    let mut ask = |key| {
+        let mut macs = [[0; 16]; 2];
+        let each = source.cmac_each(key, &[b"of two parts", b""], &mut macs).map(|()| macs);
+        (source.cmac(key, &[b"of two ", b"parts"]), each, source.length())
+    };
+    [KeyId::Enc, KeyId::Mac, KeyId::Dek].into_iter().map(&mut ask).collect()
+}
+
+/// By value, behind references, behind a trait object, expanded: a key set answers the same. Expanded keys have no Key-DEK.
+#[test]
+fn a_key_set_answers_the_same_however_it_is_held() {
+    for key_length in [16, 24, 32] {
+        let setup = Setup::new(key_length, Mode::S8, SecurityLevel::Full, 0);
+        let keys = setup.keys();
+        let expected = answers(&keys);
+        for (mac, each, length) in &expected {
+            assert_eq!((mac.unwrap(), length.octets()), (each.unwrap()[0], key_length));
+            assert_ne!(each.unwrap()[0], each.unwrap()[1]);
+        }
+        assert_ne!(expected[0].0, expected[1].0);
+        assert_eq!(answers(setup.keys()), expected);
+        assert_eq!(answers(&mut setup.keys()), expected);
+        assert_eq!(answers(&mut setup.keys() as &mut dyn KeySource), expected);
+        assert_eq!(answers(Module { keys: setup.keys(), left: 6 })[..2], expected[..2]);
+
+        let mut expanded = ExpandedKeys::new(&keys);
+        let no_dek = (Err(Error::KeySource), Err(Error::KeySource), keys.length());
+        let expected = [expected[0], expected[1], no_dek];
+        assert_eq!(answers(&expanded), expected);
+        assert_eq!(answers(&mut expanded), expected);
+        assert_eq!(answers(expanded), expected);
+    }
+}
+
+/// A derivation that fails at its second block leaves nothing of the first; one that is too long does not begin.
+#[test]
+fn a_derivation_that_fails_leaves_nothing() {
+    let mut asked = 0;
+    let mut out = [0xA5; 32];
+    let second_fails = |_: &[&[u8]]| {
+        asked += 1;
+        if asked == 1 { Ok([0x11; 16]) } else { Err(Error::KeySource) }
+    };
+    let result = derive(second_fails, Constant::SEnc, [&[1; 8], &[2; 8]], &mut out);
+    assert_eq!((result, asked, out), (Err(Error::KeySource), 2, [0; 32]));
+    let mut long = [0xA5; 33];
+    assert_eq!(derive(|_| panic!("asked"), Constant::SEnc, [&[], &[]], &mut long), Err(Error::KeyLength));
+    assert_eq!(long, [0xA5; 33]);
 }
 
 #[test]

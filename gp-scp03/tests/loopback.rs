@@ -740,3 +740,14 @@ fn a_message_limit_survives_suspension() {
     let resumed = SecureChannel::resume(host.suspend().unwrap());
     assert_eq!(resumed.messages_left(), 7);
 }
+
+/// What each kind of reply gives to who wants it authentic, and to who takes it as it comes.
+#[test]
+fn what_a_reply_is_worth() {
+    let (response, refusal) = (Response { data: &[7], status: StatusWord(0x6310) }, StatusWord(0x6A88));
+    let replies = [Reply::Authentic(response), Reply::Plain(response), Reply::Refused(refusal)];
+    let refused = Err(Error::Status(refusal));
+    assert_eq!(replies.map(Reply::authentic), [Ok(response), Err(Error::NotAuthentic), refused]);
+    assert_eq!(replies.map(Reply::response), [Ok(response), Ok(response), refused]);
+    assert_eq!(replies.map(|reply| reply.status()), [response.status, response.status, refusal]);
+}

@@ -3,8 +3,8 @@
 use core::fmt::Debug;
 use gp_apdu::{Response, StatusWord};
 use gp_scp03::{
-    CtrDrbg128, CtrDrbg256, DrbgError, Error, Key, Mode, Reply, Responder, SecureChannel, SecurityLevel, SessionKeys,
-    State, StaticKeys,
+    CtrDrbg128, CtrDrbg256, DrbgError, Error, ExpandedKeys, Key, Mode, Reply, Responder, SecureChannel, SecurityLevel,
+    SessionKeys, State, StaticKeys,
 };
 
 #[path = "support/session.rs"]
@@ -76,6 +76,7 @@ fn no_key_is_ever_shown() {
             let mut texts = Vec::new();
             texts.extend(shown(&Key::new(&secrets[0]).unwrap()));
             texts.extend(shown(&keys));
+            texts.extend(shown(&ExpandedKeys::new(&keys)));
             texts.extend(shown(authenticating.session_keys()));
             texts.extend(shown(&setup.initiator()));
             texts.extend(shown(&challenged));
@@ -95,7 +96,7 @@ fn no_key_is_ever_shown() {
             }
         }
     }
-    assert_eq!(looked_at, 6 * 13 * 5);
+    assert_eq!(looked_at, 6 * 14 * 5);
 }
 
 /// Errors say which they are and not a word about what was expected.

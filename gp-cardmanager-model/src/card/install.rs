@@ -574,6 +574,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             if privileges.check().is_err() || privileges.contains(Privileges::SECURITY_DOMAIN) != entry.is_domain() {
                 return Err(StatusWord::WRONG_DATA);
             }
+            // The ISD is what privileges of one holder return to: nobody else takes its, and it cannot give up those.
+            let single = Privileges::CARD_RESET.with(Privileges::FINAL_APPLICATION);
+            let lost = entry.privileges.without(privileges);
+            if index == Index::ISD && (domain != Index::ISD || lost.without(single) != lost) {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
             let gained = privileges.without(entry.privileges);
             self.check_unique(gained, Some(index))?;
             if gained.contains(Privileges::FINAL_APPLICATION) && (entry.is_locked() || entry.state == INSTALLED) {

@@ -136,12 +136,23 @@ pub(crate) struct KeySet {
 impl KeySet {
     /// The set with this version number; 00 is the domain's first that is complete (GPCS D.4.1.3).
     pub(crate) fn find(keys: &[KeySlot], owner: Index, version: u8) -> Option<Self> {
+        Self::find_for(keys, owner, version, |_| true)
+    }
+
+    /// The same, where 00 looks only at sets that please.
+    pub(crate) fn find_for(
+        keys: &[KeySlot],
+        owner: Index,
+        version: u8,
+        pleases: impl Fn(&Self) -> bool,
+    ) -> Option<Self> {
         if version != 0 {
             return Self::with_version(keys, owner, version);
         }
         keys.iter()
             .filter(|slot| slot.owner == Some(owner) && !slot.pending && slot.is_aes())
-            .find_map(|slot| Self::with_version(keys, owner, slot.version))
+            .filter_map(|slot| Self::with_version(keys, owner, slot.version))
+            .find(pleases)
     }
 
     fn with_version(keys: &[KeySlot], owner: Index, version: u8) -> Option<Self> {

@@ -17,6 +17,7 @@ use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, LOADED, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
+use crate::card::rights::serves;
 use crate::card::storage::Storage;
 use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, with_receipt};
 use crate::card::transaction::Change;
@@ -39,6 +40,9 @@ const SMALL_BLOCK: usize = 128;
 fn is_weak(hash: &[u8], key: KeyLength) -> bool {
     hash.len() < HashAlgorithm::least_for(key).len()
 }
+
+/// What LOCKED adds to the state of a security domain (GPCS table 11-5).
+const LOCK: u8 = 0x80;
 
 /// A load in progress.
 #[derive(Debug)]
@@ -108,6 +112,11 @@ impl Load {
         };
         load.hash.get_mut(..hash.len())?.copy_from_slice(hash);
         Some(load)
+    }
+
+    /// Is a signature put together in the memory of the chain?
+    pub(super) const fn uses_chain_memory(&self) -> bool {
+        self.signing.is_some()
     }
 
     pub(super) const fn is_complete(&self) -> bool {
@@ -198,6 +207,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !block.last {
             return Ok(false);
         }
+        let target = self.memory.registry.get(load.file.slot()).map_or(Index::ISD, |entry| entry.domain);
+        if !self.memory.registry.entry(target).is_some_and(|entry| serves(target, entry)) {
+            // Locked since the load began.
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         load.parser.finish().map_err(body_status)?;
         load.scanner.finish().map_err(|()| StatusWord::WRONG_DATA)?;
         self.check_daps(load)?;
@@ -227,7 +241,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Ok(())
     }
 
-    /// The signature over the hash that INSTALL gave is collected in the memory of the chain, which rests meanwhile.
+    /// The signature over the hash that INSTALL gave is collected in the memory of the chain; no chain begins meanwhile.
     fn take_signature(&mut self, load: &mut Load, octets: &[u8], remaining: u32) -> Result<(), StatusWord> {
         let (index, taken) = load.signing.ok_or(StatusWord::WRONG_DATA)?;
         let end = taken.saturating_add(octets.len());
@@ -258,7 +272,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn check_daps(&self, load: &Load) -> Result<(), StatusWord> {
         let target = self.memory.registry.get(load.file.slot()).map_or(Index::ISD, |entry| entry.domain);
         let demanding = self.memory.registry.entries().filter(|(index, entry)| {
-            let personalized = *index == Index::ISD || entry.state == PERSONALIZED;
+            // Also one that is LOCKED since: it verifies nothing then, and the load fails (GPCS 9.2.1).
+            let personalized = *index == Index::ISD || entry.state & !LOCK == PERSONALIZED;
             let mandated = entry.privileges.contains(Privileges::MANDATED_DAP_VERIFICATION) && personalized;
             entry.is_domain()
                 && (mandated || (*index == target && entry.privileges.contains(Privileges::DAP_VERIFICATION)))

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
-use crate::card::keys::{self, AES, KeySlot, PART};
+use crate::card::keys::{self, AES, KeySet, KeySlot, PART};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
 use crate::card::registry::{Index, PERSONALIZED, Registry, SELECTABLE};
 use crate::card::storage::Storage;
@@ -73,6 +73,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let committed = self.commit(|memory, emit| emit_staged(memory, domain, replaces, emit));
         self.drop_staged();
         committed?;
+        // A session whose set has another version now still stands on it.
+        let whole = KeySet::find(self.memory.keys, domain, command.version).is_some();
+        for channel in self.memory.channels.iter_mut().filter(|channel| channel.key_owner == Some(domain)) {
+            if whole && replaces == Some(channel.key_version) {
+                channel.key_version = command.version;
+            }
+        }
         apdu.respond(answer.get(..length).unwrap_or_default())
     }
 
@@ -263,11 +270,12 @@ pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8
     }
 }
 
-/// Do the staged keys, with those that stay, make a key set that opens sessions?
+/// Do the staged keys, with those that stay, make a key set that opens sessions with the security domain?
 fn completes_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
     let length = |version: u8, id: u8| {
         let mut own = slots.iter().filter(|slot| slot.owner == Some(owner) && slot.version == version);
-        own.find(|slot| is_first_aes(slot, id) && (slot.pending || !replaced(slot))).map(|slot| slot.length)
+        let whole = |slot: &&KeySlot| is_first_aes(slot, id) && slot.serves(false) && (slot.pending || !replaced(slot));
+        own.find(whole).map(|slot| slot.length)
     };
     slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner)).any(|slot| {
         let lengths = [1, 2, 3].map(|id| length(slot.version, id));

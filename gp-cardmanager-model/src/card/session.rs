@@ -37,8 +37,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         {
             return answer;
         }
-        let set = self.serving_set(domain, request.key_version).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-        if !set.serves(self.memory.keys, !entry.is_domain()) {
+        let application = !entry.is_domain();
+        let set =
+            self.serving_set(domain, request.key_version, application).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        if !set.serves(self.memory.keys, application) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
@@ -136,9 +138,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let counted = if self.profile.max_failures == 0 {
             None
         } else {
-            let set = self.serving_set(domain, version).ok_or(StatusWord::CONDITIONS_OF_USE)?;
+            let set = self.serving_set(domain, version, !entry.is_domain()).ok_or(StatusWord::CONDITIONS_OF_USE)?;
             let slot = set.counters();
             let failures = self.memory.keys.get(slot).map_or(u8::MAX, |slot| slot.failures);
+            // Other channels may have used up the attempts since this one's challenge.
+            if failures >= self.profile.max_failures {
+                self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
+                return Err(StatusWord::AUTHENTICATION_BLOCKED);
+            }
             self.commit(|_, emit| emit(Change::Failures(slot, failures.saturating_add(1))))?;
             Some(slot)
         };
@@ -152,7 +159,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// The key set with this version that opens sessions with a security domain: its own; for one that has no set yet,
     /// those of the nearest security domain above it that has. So a new one can get its first keys, as on many cards.
-    fn serving_set(&self, domain: Index, version: u8) -> Option<KeySet> {
+    fn serving_set(&self, domain: Index, version: u8, application: bool) -> Option<KeySet> {
         let registry = &*self.memory.registry;
         let mut owner = domain;
         if version == 0 && domain == Index::ISD && self.deviates(Deviation::DefaultVersionDangles) {
@@ -162,7 +169,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         // The chain of associations has no more links than there are entries.
         for _ in 0..registry.len() {
             if KeySet::find(self.memory.keys, owner, 0).is_some() {
-                return KeySet::find(self.memory.keys, owner, version);
+                let keys = &*self.memory.keys;
+                let first = KeySet::find_for(keys, owner, version, |set| set.serves(keys, application));
+                // None of them may serve: it is told by the first.
+                return first.or_else(|| KeySet::find(keys, owner, version));
             }
             let above = registry.entry(owner)?.domain;
             if above == owner || self.deviates(Deviation::NoInheritedKeys) {

@@ -10,7 +10,7 @@ use crate::card::get_data::MAX_OBJECT;
 use crate::card::keys::{self, KeySlot};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, Registry, RegistryEntry};
-use crate::card::rights::Management;
+use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card, objects};
@@ -71,6 +71,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             (Management::Delegated, _) => {}
         }
         let holder = self.serving(domain, Privileges::TOKEN_VERIFICATION).ok_or(StatusWord::SECURITY_STATUS)?;
+        if !self.gives_service(holder) {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
         // A token made for another card or issuer names it.
         if let Some(control) = control {
             let named = [(0x0042, control.provider), (0x0045, control.image_number)];
@@ -101,7 +104,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             return Ok(None);
         }
         let counter = self.memory.registry.entry(holder).map_or(u16::MAX, |entry| entry.confirmation);
-        if counter == u16::MAX || self.receipt_key(holder).is_none() {
+        if counter == u16::MAX || !self.gives_service(holder) || self.receipt_key(holder).is_none() {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let number = control.and_then(|control| control.token_number);
@@ -141,6 +144,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let confirmation = Confirmation { receipt: &receipt, details };
         let written = confirmation.emit(apdu.answer()).map_err(|_| StatusWord::UNKNOWN)?;
         Ok(written.len())
+    }
+
+    /// A LOCKED security domain, or one that is not personalised, gives no service (GPCS 5.3.2).
+    fn gives_service(&self, holder: Index) -> bool {
+        self.memory.registry.entry(holder).is_some_and(|entry| serves(holder, entry))
     }
 
     /// Does `signature` fit, under the key of this security domain with this version or usage? AES here, others by the platform.

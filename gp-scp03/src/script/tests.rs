@@ -178,3 +178,71 @@ fn what_cannot_be_foreseen_is_refused() {
     assert_eq!(new(&target(0x70, 1), &host(8), full, 20), Some(Error::Apdu(gp_apdu::Error::BufferFull)));
     assert_eq!(new(&target(0x70, 1), &host(8), full, 64), None);
 }
+
+/// One script of each level, also that which protects nothing: each as it would be in turn.
+#[test]
+fn scripts_of_different_levels_side_by_side() {
+    let mut out = [0; 64];
+    let mut make = || {
+        SecurityLevel::ALL.map(|level| {
+            Script::new(&mut &keys(16, 5), &target(0x70, level.octet()), &host(8), level, &mut out).unwrap().0
+        })
+    };
+    let (mut turn, mut each) = (make(), make());
+    let (mut b0, mut b1) = ([[0; 261]; SecurityLevel::ALL.len()], [[0; 261]; SecurityLevel::ALL.len()]);
+    let mut expected = Vec::new();
+    for (script, buffer) in turn.iter_mut().zip(&mut b0) {
+        let mut command = command(buffer, 21);
+        expected.push(script.wrap(&mut command).unwrap());
+        command.finish().unwrap();
+    }
+    let mut commands = b1.each_mut().map(|buffer| command(buffer, 21));
+    let keys = Script::wrap_each(each.each_mut(), commands.each_mut()).unwrap();
+    assert_eq!(keys.to_vec(), expected);
+    let lengths = commands.map(|command| command.finish().unwrap().len());
+    assert_eq!(b0, b1);
+    let plain = SecurityLevel::ALL.map(|level| !level.has_c_mac());
+    assert_eq!(lengths.map(|length| length == 5 + 21 + 1), plain);
+    assert_eq!(keys.map(|key| key.counter), plain.map(|plain| u32::from(!plain)));
+}
+
+#[test]
+fn commands_that_a_script_does_not_wrap_change_nothing() {
+    let mut out = [0; 64];
+    let (mut script, _) =
+        Script::new(&mut &keys(16, 5), &target(0x70, 1), &host(8), SecurityLevel::Full, &mut out).unwrap();
+    let before = script.reply_key();
+    let mut buffer = [0; 261];
+    let header = Header::new(Class::GP, 0xE2, 0, 0);
+    let mut chained = CommandBuf::new(&mut buffer, header, Form::Chained(gp_apdu::Chaining::Gp)).unwrap();
+    assert_eq!(script.wrap(&mut chained), Err(Error::Apdu(gp_apdu::Error::Chained)));
+    let mut asks = command(&mut buffer, 3);
+    asks.expect(Le::new(257).unwrap());
+    assert_eq!(script.wrap(&mut asks), Err(Error::Apdu(gp_apdu::Error::LeTooLarge)));
+    assert_eq!((asks.header(), asks.data()), (Header::new(Class::GP, 0xE2, 0, 3), &[0xD7; 3][..]));
+    assert_eq!(script.reply_key(), before);
+}
+
+/// A refusal is what it is at any level; and a script that is formatted shows no key.
+#[test]
+fn refusals_and_what_is_shown() {
+    for level in SecurityLevel::ALL {
+        let mut out = [0; 64];
+        let (mut script, _) = Script::new(&mut &keys(16, 5), &target(0x70, 1), &host(8), level, &mut out).unwrap();
+        let mut buffer = [0; 261];
+        let key = script.wrap(&mut command(&mut buffer, 3)).unwrap();
+        let mut refusal = [0x6A, 0x88];
+        let reply = script.unwrap(&key, &mut refusal);
+        assert_eq!(reply, Ok(Reply::Refused(StatusWord(0x6A88))));
+        assert_eq!(reply.and_then(Reply::authentic), Err(Error::Status(StatusWord(0x6A88))));
+        let told = if level.has_r_mac() { Err(Error::Security) } else { Ok(()) };
+        assert_eq!(script.unwrap(&key, &mut [0xD7, 0x6A, 0x88]).map(|_| ()), told);
+        let text = std::format!("{script:X?}");
+        assert!(text.starts_with("Script") && text.contains("foreseen"), "{text}");
+        let keys = script.session_keys();
+        for secret in [keys.enc(), keys.mac(), keys.r_mac()] {
+            let start = std::format!("{:X?}", &secret.expose_secret()[..3]);
+            assert!(!text.contains(start.trim_matches(['[', ']'])), "{text}");
+        }
+    }
+}
