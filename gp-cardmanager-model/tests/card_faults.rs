@@ -7,7 +7,7 @@ mod content;
 #[path = "support/card.rs"]
 mod kit;
 
-use std::cell::Cell;
+use core::cell::Cell;
 use std::rc::Rc;
 
 use content::{APP, FILE, MODULE, SSD};

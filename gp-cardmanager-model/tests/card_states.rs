@@ -19,7 +19,7 @@ mod content;
 #[path = "support/card.rs"]
 mod kit;
 
-use std::cmp::Reverse;
+use core::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use content::{APP, ISD, SSD};

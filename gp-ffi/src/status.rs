@@ -347,4 +347,103 @@ mod tests {
         assert_eq!(text(-99), c"unknown status");
         assert_eq!(refused(StatusWord(0x6A88)), 0x1_6A88);
     }
+    /// A number never changes its meaning: they are written out here, not named.
+    #[test]
+    fn every_error_keeps_its_number() {
+        use gp_apdu::Error as Apdu;
+        use gp_cardmanager_model::error::{Error as Body, ErrorKind as BodyKind};
+        use gp_cardmanager_model::host::Refusal;
+        use gp_cardmanager_model::signature::SignatureError;
+        use gp_scp03::Error as Channel;
+        use gp_tlv::{Error as Tlv, ErrorKind as TlvKind};
+
+        let apdu = [
+            (Apdu::Truncated, -200),
+            (Apdu::TrailingData, -201),
+            (Apdu::Class, -202),
+            (Apdu::DataTooLong, -203),
+            (Apdu::LeTooLarge, -204),
+            (Apdu::BufferFull, -3),
+            (Apdu::Chained, -205),
+            (Apdu::ChainingBit, -205),
+            (Apdu::BrokenChain, -205),
+            (Apdu::Overrun, -206),
+            (Apdu::ResponseTooLong, -206),
+            (Apdu::TooManyParts, -206),
+            (Apdu::Finished, -207),
+        ];
+        let tlv = [
+            (TlvKind::Truncated, -300),
+            (TlvKind::MalformedTag, -301),
+            (TlvKind::IndefiniteLength, -302),
+            (TlvKind::LengthTooLarge, -302),
+            (TlvKind::TooDeep, -303),
+            (TlvKind::TrailingData, -304),
+            (TlvKind::Missing, -305),
+            (TlvKind::Unexpected, -306),
+            (TlvKind::BufferFull, -3),
+        ]
+        .map(|(kind, code)| (Tlv { kind, offset: 1 }, code));
+        let channel = [
+            (Channel::KeyLength, -100),
+            (Channel::ChallengeLength, -101),
+            (Channel::AidLength, -102),
+            (Channel::Class, -103),
+            (Channel::Malformed, -104),
+            (Channel::OtherProtocol(2), -105),
+            (Channel::OtherMode, -106),
+            (Channel::TryS16, -107),
+            (Channel::OtherKeyVersion(1), -108),
+            (Channel::CardCryptogram, -109),
+            (Channel::CardChallenge, -110),
+            (Channel::Level, -111),
+            (Channel::Security, -112),
+            (Channel::Closed, -113),
+            (Channel::State, -2),
+            (Channel::MessageLimit, -114),
+            (Channel::CounterExhausted, -115),
+            (Channel::NotAuthentic, -116),
+            (Channel::KeySource, -117),
+            (Channel::Status(StatusWord(0x6A88)), 0x1_6A88),
+        ];
+        let body = [
+            (BodyKind::BufferFull, -3),
+            (BodyKind::CheckValue, -401),
+            (BodyKind::Dek, -117),
+            (BodyKind::BadValue, -400),
+            (BodyKind::Missing, -400),
+        ]
+        .map(|(kind, code)| (Body { kind, offset: 1 }, code));
+        let refusal = Refusal::new(gp_apdu::ins::DELETE, StatusWord(0x6310));
+        let host = [
+            (Failure::Refused(refusal), 0x1_6310),
+            (Failure::Warned(refusal), 0x2_6310),
+            (Failure::NoSession, -500),
+            (Failure::State, -2),
+            (Failure::TooManyPages, -501),
+            (Failure::WrongAnswer, -502),
+            (Failure::Stopped, -503),
+            (Failure::KeyInUse(1), -504),
+            (Failure::TooManyBlocks, -505),
+            (Failure::Signature(SignatureError::Mismatch), -506),
+            (Failure::OtherKeys, -599),
+        ];
+        for (error, code) in apdu {
+            assert_eq!((error.code(), Channel::Apdu(error).code(), Failure::Apdu(error).code()), (code, code, code));
+        }
+        for (error, code) in tlv {
+            assert_eq!((error.code(), Failure::Tlv(error).code()), (code, code), "{error:?}");
+        }
+        for (error, code) in channel {
+            assert_eq!((error.code(), Failure::Channel(error).code()), (code, code), "{error:?}");
+        }
+        for (error, code) in body {
+            assert_eq!((error.code(), Failure::Body(error).code()), (code, code), "{error:?}");
+        }
+        for (error, code) in host {
+            assert_eq!(error.code(), code, "{error:?}");
+        }
+        let drbg = [DrbgError::SeedLength, DrbgError::RequestTooLong, DrbgError::ReseedRequired];
+        assert_eq!(drbg.map(Code::code), [-600, -601, -602]);
+    }
 }

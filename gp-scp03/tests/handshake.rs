@@ -229,7 +229,10 @@ fn what_is_known_once_the_card_has_answered() {
 }
 
 /// What a source answers to one message in two parts, to two messages at once, and how long its keys are.
-fn answers(mut source: impl KeySource) -> Vec<(Result<[u8; 16], Error>, Result<[[u8; 16]; 2], Error>, KeyLength)> {
+type Answers = (Result<[u8; 16], Error>, Result<[[u8; 16]; 2], Error>, KeyLength);
+
+/// The answers under each key.
+fn answers(mut source: impl KeySource) -> Vec<Answers> {
     let mut ask = |key| {
         let mut macs = [[0; 16]; 2];
         let each = source.cmac_each(key, &[b"of two parts", b""], &mut macs).map(|()| macs);
