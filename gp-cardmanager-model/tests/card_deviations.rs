@@ -132,12 +132,15 @@ fn failed<T: core::fmt::Debug>(result: Result<T, Error<Infallible>>) -> Failure 
     result.unwrap_err().failure().unwrap()
 }
 
-/// AIDs of a list, and what the card said of each.
+/// AID and load file of each entry.
+type Names = Vec<(Option<Aid>, Option<Aid>)>;
+
+/// What a list names, and how it ended.
 fn listed(
     host: &mut Host<'_>,
     link: &mut Link<'_, '_>,
     task: impl for<'e> FnOnce(&'e mut dyn FnMut(Result<Entry<'_>, gp_tlv::Error>)) -> ListTask<'e>,
-) -> (Vec<(Option<Aid>, Option<Aid>)>, Result<gp_cardmanager_model::host::Listed, Error<Infallible>>) {
+) -> (Names, Result<gp_cardmanager_model::host::Listed, Error<Infallible>>) {
     let mut entries = Vec::new();
     let mut visit = |entry: Result<Entry<'_>, gp_tlv::Error>| {
         let entry = entry.unwrap();
