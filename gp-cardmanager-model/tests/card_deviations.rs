@@ -67,9 +67,9 @@ impl Link<'_, '_> {
 macro_rules! host {
     ($host:ident, $link:ident, $card:expr) => {
         let (mut command, mut response) = ([0; 700], [0; 700]);
-        #[allow(unused_mut)]
+        #[allow(unused_mut, reason = "some tests only look")]
         let mut $host = Host::new(&mut command, &mut response, ());
-        #[allow(unused_mut)]
+        #[allow(unused_mut, reason = "some tests only look")]
         let mut $link = Link { card: &mut $card, sent: Vec::new() };
     };
 }
