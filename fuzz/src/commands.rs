@@ -228,6 +228,10 @@ impl Model {
                 need(self.sets.len() * 3 + 3 <= self.key_slots, 0x6A84)?;
                 if let Some(old) = old {
                     self.sets.remove(&old);
+                    // The session stands on its set under whatever version it has now.
+                    if old == self.version {
+                        self.version = new;
+                    }
                 }
                 self.sets.insert(new, self.generation);
                 Ok(())
