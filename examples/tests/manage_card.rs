@@ -416,6 +416,43 @@ fn keys_are_put_and_rotated() {
     assert!(problem.contains("another rotation"), "{problem}");
 }
 
+/// A rotation that cannot open the card stops before the card could lock, in whatever run that is.
+#[test]
+fn a_rotation_counts_failed_attempts_over_all_its_runs() {
+    let folder = Folder::new("attempts");
+    let (store, record) = (folder.file("card"), folder.file("record"));
+    let [wrong, new] = ["11", "22"].map(|octet| octet.repeat(16));
+    let rotate = [
+        "rotate-keys",
+        "--new-key",
+        &new,
+        "--new-version",
+        "31",
+        "--record",
+        &record,
+        "--store",
+        &store,
+        "--json",
+        "-v",
+    ];
+    let wrong_keys = [&rotate[..], &["--key", &wrong]].concat();
+    let initialize_updates = |arguments: &[&str], exit_code: i32| {
+        let report = manage(arguments);
+        assert_eq!(report.status.code(), Some(exit_code), "{}", text(&report));
+        let events = events(&text(&report));
+        let told = events.iter().any(|event| event["text"].as_str().is_some_and(|text| text.contains("--attempts")));
+        let names = exchanges(&events).map(|exchange| exchange["command"].as_str().unwrap().to_owned());
+        (names.filter(|name| name.starts_with("INITIALIZE UPDATE")).count(), told)
+    };
+    assert_eq!(initialize_updates(&wrong_keys, 1), (1, false));
+    assert_eq!(initialize_updates(&wrong_keys, 1), (1, true));
+    assert_eq!(initialize_updates(&wrong_keys, 1), (0, true));
+    // Not with the right ones either, until somebody lets it.
+    assert_eq!(initialize_updates(&rotate, 1), (0, true));
+    assert_eq!(initialize_updates(&[&rotate[..], &["--attempts", "3"]].concat(), 0), (2, false));
+    fail(&[&rotate[..], &["--attempts", "0"]].concat(), 2);
+}
+
 #[test]
 fn a_dry_run_sends_nothing() {
     let folder = Folder::new("dry");

@@ -12,10 +12,12 @@
 //! can be switched off at any moment.
 
 mod channel;
+mod crc;
 mod delete;
 mod deviations;
 mod get_data;
 mod get_status;
+mod imports;
 mod install;
 mod keys;
 mod load;
@@ -45,7 +47,7 @@ pub use channel::Channel;
 pub use deviations::{Deviation, Deviations};
 pub use keys::KeySlot;
 pub use objects::ObjectSlot;
-pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Platform};
+pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Platform, Room};
 pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
@@ -201,11 +203,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             channel.selected = None;
             channel.responder.set_quirks(self.profile.quirks);
         }
-        let selected = self.implicit_on(LogicalChannel::BASIC);
         if let Some(basic) = self.memory.channels.first_mut() {
             basic.open = true;
-            basic.selected = selected;
         }
+        self.select_implicitly(LogicalChannel::BASIC);
     }
 
     /// Answers one command: `length` octets at the start of `buffer` come in, the answer stands there afterwards and is
@@ -396,8 +397,9 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // The session is a service of the security domain.
             Err(StatusWord::CONDITIONS_OF_USE)
         } else {
+            let lends = level.is_some() && self.still_serves(channel, entry.domain);
             let at = self.memory.channels.get(usize::from(channel.number()));
-            apdu.lend_dek(at.filter(|_| level.is_some()).and_then(|at| at.dek.as_ref()));
+            apdu.lend_dek(at.filter(|_| lends).and_then(|at| at.dek.as_ref()));
             self.applets.process(handle(index, &entry), &mut apdu)
         };
         let (length, sw) = answer.map_or_else(|refusal| (0, refusal), |length| (length.min(limit), apdu.status()));

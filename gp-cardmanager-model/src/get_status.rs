@@ -26,7 +26,8 @@ mod tests;
 const AID: Tag = Tag::new(0x4F);
 const TAG_LIST: Tag = Tag::new(0x5C);
 
-const NEXT: u8 = 0x01;
+/// P2 b1: the next entries.
+pub(crate) const NEXT: u8 = 0x01;
 const TEMPLATES: u8 = 0x02;
 
 /// Longest search criterion, in octets.

@@ -8,8 +8,10 @@ mod kit;
 
 use content::*;
 use gp_apdu::{LogicalChannel, Response};
+use gp_cardmanager_model::aid::Aid;
+use gp_cardmanager_model::card::Room;
 use gp_scp03::{Challenge, ChallengePolicy, Initiator, Key, KeyId, SecurityLevel};
-use kit::{Bench, Host, Opening, TestCard, Wire, add_key, cap_block, hex, keys_from, raw, tlv, toy_hash};
+use kit::{Bench, Event, Host, Opening, TestCard, Wire, add_key, cap_block, hex, keys_from, raw, tlv, toy_hash};
 
 const UPDATE: [u8; 4] = [0x80, 0x50, kit::KVN, 0x00];
 
@@ -225,4 +227,113 @@ fn a_load_ends_when_its_domain_is_locked() {
 #[test]
 fn a_load_ends_when_its_target_is_locked() {
     locked_midway(&SSD, &SSD, false);
+}
+
+#[test]
+fn after_extradition_the_old_domain_decrypts_nothing_more() {
+    let mut bench = Bench::new();
+    bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    let mut app = Opening::new(&mut kit::factory_keys(), kit::KVN, SecurityLevel::CMac).open(&mut card).unwrap();
+    let decrypt = [0x80, 0x24, 0x00, 0x00];
+    assert_eq!(app.status(&mut card, decrypt, &[0x5A; 16]), 0x9000);
+    assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
+    // The new channel has what is selected by itself: the ISD.
+    let mut host = Host::open_on(&mut card, 1, kit::KVN, SecurityLevel::CMac).unwrap();
+    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    assert_eq!(app.status(&mut card, decrypt, &[0x5A; 16]), 0x6985);
+    assert_eq!(app.status(&mut card, [0x80, 0x10, 0x00, 0x00], &[0x5A; 16]), 0x9000, "the session goes on");
+}
+
+#[test]
+fn who_is_selected_implicitly_is_told_and_may_refuse() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    install(&mut host, &mut card, &APP, &[0x04], "C900");
+    // Its own FCI is nobody's answer after a reset, and does not hinder.
+    desk.0.borrow_mut().fci.insert(APP.to_vec(), hex("6F00"));
+    let selected = Event::Select(Aid::new(&APP).unwrap());
+    desk.take_events();
+    card.reset();
+    assert_eq!(desk.take_events(), [selected]);
+    assert_eq!(raw(&mut card, &hex("8010000001 5A 00")), (vec![0x5A], 0x9000));
+    desk.0.borrow_mut().refuse_select.insert(APP.to_vec(), 0x6999);
+    card.reset();
+    assert_eq!(raw(&mut card, &hex("8010000001 5A 00")), (vec![], 0x6985), "nothing is selected");
+    assert_eq!(kit::select(&mut card, &[]).1, 0x9000);
+    drop(card);
+    // The same at the next start.
+    desk.take_events();
+    let mut card = bench.card();
+    assert_eq!(raw(&mut card, &hex("8010000001 5A 00")), (vec![], 0x6985));
+}
+
+#[test]
+fn the_other_names_of_the_isd_are_taken() {
+    let alias = Aid::new(&hex("A000000003000000")).unwrap();
+    let mut bench = Bench::new();
+    bench.profile.aliases = Box::leak(Box::new([alias]));
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    let alias = alias.as_bytes();
+    let fields = kit::install_fields(&[&FILE, &MODULE, alias, &[0], &hex("C900"), &[]]);
+    refused(&mut host, &mut card, [0x80, 0xE6, 0x0C, 0x00], &fields, 0x6985);
+    let fields = kit::install_fields(&[alias, &[], &[], &[], &[]]);
+    refused(&mut host, &mut card, [0x80, 0xE6, 0x02, 0x00], &fields, 0x6985);
+}
+
+#[test]
+fn room_is_asked_for_after_the_token() {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(5, 24, 16, 2);
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    // The registry is full: the ISD, the file of domains, the applet's, and their modules.
+    let fields = kit::install_fields(&[&FILE, &MODULE, &APP, &[0], &hex("C900"), &[0x5A; 16]]);
+    refused(&mut host, &mut card, [0x80, 0xE6, 0x0C, 0x00], &fields, 0x6985);
+    let fields = kit::install_fields(&[&FILE, &MODULE, &APP, &[0], &hex("C900"), &[]]);
+    refused(&mut host, &mut card, [0x80, 0xE6, 0x0C, 0x00], &fields, 0x6A84);
+    assert!(!desk.take_events().iter().any(|event| matches!(event, Event::Install { .. })), "it was not begun");
+}
+
+#[test]
+fn who_keeps_the_code_says_whether_there_is_room() {
+    let mut bench = Bench::new();
+    bench.desk.0.borrow_mut().free = Some(1000);
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let for_load = |parameters: &str| kit::install_fields(&[&FILE, &[], &[], &hex(parameters), &[]]);
+    let header = [0x80, 0xE6, 0x02, 0x00];
+    refused(&mut host, &mut card, header, &for_load("EF04 C60203E9"), 0x6A84);
+    refused(&mut host, &mut card, header, &for_load("EF08 C6020300 C80200E9"), 0x6A84);
+    assert_eq!(host.status(&mut card, header, &for_load("EF0C C6020300 C7021000 C80200E8")), 0x9000);
+    let file = tlv(0xC4, &cap_block(&FILE, &[&MODULE]));
+    assert_eq!(host.load(&mut card, &file, 200).1, 0x9000);
+    desk.take_events();
+    install(&mut host, &mut card, &APP, &[0], "C900EF10C7020010C8020020D7020008D8020018");
+    let rooms: Vec<Room> = desk
+        .take_events()
+        .into_iter()
+        .filter_map(|event| if let Event::Install { room, .. } = event { Some(room) } else { None })
+        .collect();
+    let room = Room {
+        code: None,
+        volatile: Some(16),
+        non_volatile: Some(32),
+        volatile_reserve: Some(8),
+        non_volatile_reserve: Some(24),
+    };
+    assert_eq!(rooms, [room]);
 }

@@ -310,3 +310,181 @@ fn keys() {
     drop(card);
     bench.assert_lasting();
 }
+
+/// A package of version 1.2 with these imports in version 1.0.
+fn importing(package: &[u8], imports: &[Vec<u8>]) -> Vec<u8> {
+    let component = |tag: u8, body: &[u8]| [&[tag][..], &(body.len() as u16).to_be_bytes(), body].concat();
+    let header = [&hex("DECAFFED 0102 04 0201"), &[package.len() as u8][..], package].concat();
+    let named = imports.iter().flat_map(|import| [&[0, 1, import.len() as u8], &import[..]].concat());
+    let list: Vec<u8> = [imports.len() as u8].into_iter().chain(named).collect();
+    tlv(0xC4, &[component(1, &header), component(4, &list)].concat())
+}
+
+fn load_importing(card: &mut TestCard<'_>, host: &mut Host, package: &[u8], imports: &[Vec<u8>]) -> u16 {
+    assert_eq!(host.install(card, 0x02, 0x00, &[package, &[], &[], &[], &[]]), (vec![0], 0x9000));
+    host.load(card, &importing(package, imports), 200).1
+}
+
+#[test]
+fn a_load_file_that_others_import_stays() {
+    let (library, user, second) = (hex("D27600011899"), hex("D2760001189A"), hex("D2760001189B"));
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    assert_eq!(load_importing(&mut card, &mut host, &library, &[]), 0x9000);
+    // What the applications stand on is imported, too, and is nothing that could be deleted.
+    let platform = hex("A0000000620101");
+    assert_eq!(load_importing(&mut card, &mut host, &user, &[platform, library.clone(), library.clone()]), 0x9000);
+    assert_eq!(load_importing(&mut card, &mut host, &second, &[library.clone()]), 0x9000);
+    for header in [DELETE, RELATED] {
+        refused(&mut host, &mut card, header, &name(&library), 0x6985);
+    }
+    // Also after a restart, and until the last of them has gone.
+    drop(card);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    assert_eq!(host.send(&mut card, DELETE, &name(&user)), (vec![0], 0x9000));
+    refused(&mut host, &mut card, RELATED, &name(&library), 0x6985);
+    assert_eq!(host.send(&mut card, DELETE, &name(&second)), (vec![0], 0x9000));
+    assert_eq!(host.send(&mut card, DELETE, &name(&library)), (vec![0], 0x9000));
+    // Another file in the same place of the registry imports nothing.
+    assert_eq!(load_importing(&mut card, &mut host, &library, &[]), 0x9000);
+    assert_eq!(load_importing(&mut card, &mut host, &user, &[]), 0x9000);
+    assert_eq!(host.send(&mut card, DELETE, &name(&library)), (vec![0], 0x9000));
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
+fn a_load_file_stays_while_one_that_imports_it_comes_in() {
+    let (library, user) = (hex("D27600011899"), hex("D2760001189A"));
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    assert_eq!(load_importing(&mut card, &mut host, &library, &[]), 0x9000);
+    assert_eq!(host.install(&mut card, 0x02, 0x00, &[&user, &[], &[], &[], &[]]), (vec![0], 0x9000));
+    // Its last octet is of the other import.
+    let file = importing(&user, &[library.clone(), hex("A0000000620101")]);
+    let (most, last) = file.split_at(file.len() - 1);
+    assert_eq!(host.send(&mut card, [0x80, 0xE8, 0x00, 0x00], most), (vec![0], 0x9000));
+    assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
+    let mut other = Host::open_on(&mut card, 1, kit::KVN, SecurityLevel::CMac).unwrap();
+    assert_eq!(other.send(&mut card, DELETE, &name(&library)), (vec![], 0x6985));
+    assert_eq!(host.send(&mut card, [0x80, 0xE8, 0x80, 0x01], last), (vec![0], 0x9000));
+    assert_eq!(other.send(&mut card, DELETE, &name(&library)), (vec![], 0x6985));
+    assert_eq!(other.send(&mut card, DELETE, &name(&user)), (vec![0], 0x9000));
+    assert_eq!(other.send(&mut card, DELETE, &name(&library)), (vec![0], 0x9000));
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
+fn imports_need_room_and_there_are_sixteen_at_most() {
+    let libraries: Vec<Vec<u8>> = (0..17).map(|number| [&hex("D276000118")[..], &[number]].concat()).collect();
+    let user = hex("D2760001189A");
+    for objects in [0, 16] {
+        let mut bench = Bench::new();
+        bench.ram = kit::Ram::new(24, 24, objects, 4);
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        for library in &libraries {
+            assert_eq!(load_importing(&mut card, &mut host, library, &[]), 0x9000);
+        }
+        assert_eq!(load_importing(&mut card, &mut host, &user, &libraries), 0x6A84);
+        assert_eq!(
+            load_importing(&mut card, &mut host, &user, &libraries[..16]),
+            if objects == 0 { 0x6A84 } else { 0x9000 }
+        );
+        assert_eq!(host.listed(&mut card, 0x20).0.windows(6).any(|window| window == user), objects != 0);
+        drop(card);
+        bench.assert_lasting();
+    }
+}
+
+/// Fills a small storage until nothing more can be installed, and says how many applications there are.
+fn filled_up(card: &mut TestCard<'_>, host: &mut Host, domain: &[u8]) -> u8 {
+    host.load_package(card, &FILE, &[&MODULE]);
+    assert_eq!(host.install(card, 0x10, 0x00, &[domain, &[], &FILE, &[], &[], &[]]), (vec![0], 0x9000));
+    for number in 0.. {
+        let app = [&APP[..6], &[number]].concat();
+        let fields: [&[u8]; 6] = [&FILE, &MODULE, &app, &[0], &hex("C900"), &[]];
+        match host.install(card, 0x0C, 0x00, &fields) {
+            (_, 0x9000) => {}
+            (_, status) => {
+                assert_eq!(status, 0x6A84);
+                return number;
+            }
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn a_full_card_deletes_and_locks_whatever_there_is() {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(250, 24, 16, 4);
+    // Where the registry is not what is full.
+    bench.flash = kit::Shared::new(200);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    let apps = filled_up(&mut card, &mut host, &SSD);
+    assert!((20..200).contains(&apps), "{apps}");
+    let erased = card.wear().erases;
+    for lock in [0x80, 0x00] {
+        assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x60, lock], &SSD), 0x9000);
+        let (listed, _) = host.listed(&mut card, 0x40);
+        let locked = listed.windows(4).filter(|window| *window == [0x9F, 0x70, 0x01, 0x07 | lock]).count();
+        assert_eq!(locked, usize::from(apps), "{lock:02X}");
+    }
+    assert_eq!(host.send(&mut card, RELATED, &name(&FILE)), (vec![0], 0x9000));
+    assert_eq!(host.listed(&mut card, 0x20).0.windows(6).filter(|window| *window == FILE).count(), 0);
+    assert!(card.wear().erases <= erased + 2, "each of the three is one small record");
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
+fn the_isd_lets_who_is_authorized_delete_what_belongs_to_it() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let mut domain = session_of(&mut card, &SSD, 0x11);
+    assert_eq!(domain.send(&mut card, DELETE, &name(&APP)), (vec![0], 0x9000));
+    refused(&mut domain, &mut card, DELETE, &name(&ISD), 0x6985);
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
+fn deletion_without_token_is_a_policy() {
+    for without in [false, true] {
+        let mut bench = Bench::new();
+        bench.profile.delegated_delete_without_token = without;
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        load(&mut host, &mut card);
+        personal_domain(&mut host, &mut card, &SSD, "A0", 0x11);
+        install(&mut host, &mut card, &APP, &[0x00], "C900");
+        assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+        let mut domain = session_of(&mut card, &SSD, 0x11);
+        // One that is there must be right all the same.
+        refused(&mut domain, &mut card, DELETE, &[name(&APP), tlv(0x9E, &[0x5A; 16])].concat(), 0x6982);
+        if without {
+            let mut host = session(&mut card);
+            let body = one_key_body(0x71, &Key::new(&[0x71; 16]).unwrap(), kit::factory_keys().dek());
+            assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x00, 0x01], &body), 0x9000);
+            let mut domain = session_of(&mut card, &SSD, 0x11);
+            let (answer, status) = domain.send(&mut card, DELETE, &name(&APP));
+            assert_eq!(status, 0x9000);
+            assert!(Confirmation::parse(&answer).unwrap().is_some(), "it is delegated, and gets a receipt");
+        } else {
+            refused(&mut domain, &mut card, DELETE, &name(&APP), 0x6982);
+        }
+        drop(card);
+        bench.assert_lasting();
+    }
+}

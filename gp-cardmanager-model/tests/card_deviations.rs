@@ -1067,6 +1067,12 @@ fn every_answer_is_fetched_by_get_response() {
     assert_eq!(say(&mut card, "00C0000010"), (plain[..16].to_vec(), 0x6104));
     assert_eq!(say(&mut card, "00C0000000"), (plain[16..].to_vec(), 0x9000));
     assert_eq!(say(&mut card, "00C0000000").1, 0x6D00);
+    // In the class of GlobalPlatform, too, but on no other channel.
+    assert_eq!(say(&mut card, "0070000001"), (vec![], 0x6101));
+    assert_eq!(say(&mut card, "00C0000001"), (vec![1], 0x9000));
+    assert_eq!(say(&mut card, "80CA00E000").1, 0x6114);
+    assert_eq!(say(&mut card, "80C0000010"), (plain[..16].to_vec(), 0x6104));
+    assert_eq!(say(&mut card, "01C0000004").1, 0x6D00);
     // Another command drops what waits.
     assert_eq!(say(&mut card, "80CA00E000").1, 0x6114);
     assert_eq!(say(&mut card, "80CA9F7F00"), (vec![], 0x6A88));

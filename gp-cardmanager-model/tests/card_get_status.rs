@@ -189,6 +189,10 @@ fn another_listing_or_selection_ends_the_pages() {
     let first = [0x80, 0xF2, 0x40, 0x02];
     assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
     assert_eq!(host.status(&mut card, [0x80, 0xF2, 0x20, 0x03], &hex("4F00")), 0x6985, "of another subset");
+    for (p2, criterion, what) in [(0x01, "4F00", "form"), (0x03, "4F01A0", "name"), (0x03, "4F005C014F", "tag list")] {
+        assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
+        assert_eq!(host.status(&mut card, [0x80, 0xF2, 0x40, p2], &hex(criterion)), 0x6985, "of another {what}");
+    }
     assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
     card.reset();
     let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();

@@ -4,7 +4,7 @@
 mod kit;
 
 use gp_cardmanager_model::aid::Aid;
-use gp_cardmanager_model::card::{Card, Platform};
+use gp_cardmanager_model::card::{Card, Platform, Room};
 use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::{SecurityLevel, StaticKeys};
 use kit::{
@@ -295,6 +295,7 @@ fn for_install_checks_in_order() {
         load_file: aid(&PACKAGE),
         module: aid(&MODULE),
         parameters: hex("112233"),
+        room: Room::default(),
     };
     assert_eq!(desk.take_events(), [expected]);
     assert_eq!(states(&mut card, &mut host, 0x40), [(MODULE.to_vec(), 7), (APP.to_vec(), 3)]);
@@ -470,7 +471,11 @@ fn a_named_slot_of_the_basic_channel_is_selected_after_a_reset() {
     desk.take_events();
     card.reset();
     assert_eq!(say(&mut card, "8010000001AA00"), (vec![0xAA], 0x9000));
-    assert!(matches!(desk.take_events()[..], [Event::Process { instance, .. }] if instance.as_bytes() == APP));
+    assert!(matches!(
+        desk.take_events()[..],
+        [Event::Select(selected), Event::Process { instance, .. }]
+            if (selected.as_bytes(), instance.as_bytes()) == (&APP[..], &APP[..])
+    ));
     // While it is locked, the holder of Final Application takes its place.
     let mut host = isd(&mut card);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x9000);

@@ -3,14 +3,14 @@
 #[path = "support/card.rs"]
 mod kit;
 
-use gp_apdu::{LogicalChannel, StatusWord, Transport};
+use gp_apdu::{LogicalChannel, StatusWord, Transport, ins};
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::Profile;
 use gp_cardmanager_model::get_status::Subset;
 use gp_cardmanager_model::host::{
-    Authenticate, CloseChannel, CreateSecurityDomain, Delete, Discover, Error, Fact, Failure, GetData, GetStatus, Host,
-    Install, Lengths, Load, NewKeys, OpenChannel, Opened, Origin, PutKeys, Rotate, Rotation, Select, SetStatus,
-    StoreData, run,
+    Authenticate, CloseChannel, CreateSecurityDomain, Delete, Discover, Error, Fact, Failure, GetData, GetStatus,
+    Guard, Host, Install, Lengths, Load, NewKeys, OpenChannel, Opened, Origin, PutKeys, Rotate, Rotation, Select,
+    SetStatus, StoreData, run,
 };
 use gp_cardmanager_model::install::{self, ForInstall, ForLoad};
 use gp_cardmanager_model::key_info::{KeyInformation, KeyUsage};
@@ -308,6 +308,83 @@ fn keys_are_rotated_over_a_link_that_is_cut() {
         }
     }
     assert!(cuts > 15, "{cuts}");
+}
+
+/// A link on which somebody changes the host's n-th proof.
+struct Meddler<'c, 'm> {
+    link: Link<'c, 'm>,
+    proofs: usize,
+    changed: Option<usize>,
+}
+
+impl Transport for Meddler<'_, '_> {
+    type Error = Cut;
+
+    fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, Cut> {
+        let mut command = command.to_vec();
+        if command[1] == ins::EXTERNAL_AUTHENTICATE {
+            self.proofs += 1;
+            command[5] ^= u8::from(self.changed == Some(self.proofs));
+        }
+        self.link.transmit(&command, response)
+    }
+}
+
+/// The host cannot prove the new keys. Each run makes one attempt; without guards the card locks the set, with them the
+/// rotation stops before, and goes on when somebody has found out why.
+#[test]
+fn a_guard_stops_a_rotation_before_the_card_locks_the_new_keys() {
+    let (old, new) = (keys_from(0x40, 16), keys_from(0x99, 16));
+    let rotations =
+        [Rotation::add(KVN, 0x31, &new), Rotation::replace(KVN, 0x31, &new), Rotation::replace(KVN, KVN, &new)];
+    for (rotation, guarded) in rotations.into_iter().flat_map(|rotation| [(rotation, false), (rotation, true)]) {
+        let mut bench = bench(keys_from(0x40, 16), 0x70);
+        bench.profile.max_failures = 3;
+        let mut card = bench.card();
+        let rotation = if guarded { rotation.guarded(Guard::new(2), Guard::new(2)) } else { rotation };
+        let mut record = rotation.to_bytes();
+        // What a run with the stored record comes to, and how many commands and proofs it has sent.
+        let mut attempt = |record: &mut [u8; Rotation::LEN], changed: Option<usize>| {
+            card.reset();
+            let mut link = Meddler { link: link(&mut card), proofs: 0, changed };
+            let (mut command, mut response) = ([0; 600], [0; 300]);
+            let mut host = Host::new(&mut command, &mut response, ());
+            let mut number = 0;
+            let random = || {
+                number += 1;
+                Ok(challenge(0x70, number))
+            };
+            let stored = Rotation::from_bytes(record).unwrap();
+            let rotate = Rotate::new(stored, &old, &new, SecurityLevel::Full, random, |rotation| {
+                *record = rotation.to_bytes();
+                Ok(())
+            });
+            let result = run(&mut host, &mut link, rotate).map_err(|error| error.failure().unwrap());
+            (result, link.link.exchanges, link.proofs)
+        };
+        let status = |result: Result<Rotation, Failure>| result.unwrap_err().status();
+        // The old keys are the first proof, the new ones the second.
+        let (result, _, proofs) = attempt(&mut record, Some(2));
+        assert_eq!((status(result), proofs), (Some(StatusWord::SECURITY_STATUS), 2));
+        let (result, exchanges, proofs) = attempt(&mut record, Some(1));
+        assert_eq!((status(result), exchanges, proofs), (Some(StatusWord::SECURITY_STATUS), 2, 1));
+        if guarded {
+            for _ in 0..5 {
+                assert_eq!(attempt(&mut record, Some(1)), (Err(Failure::Stopped), 0, 0));
+            }
+            let rotation = Rotation::from_bytes(&record).unwrap();
+            assert_eq!(rotation.guards().unwrap().1, Guard::resume(2, 2));
+            record = rotation.guarded(Guard::new(2), Guard::new(2)).to_bytes();
+            let (result, _, _) = attempt(&mut record, None);
+            let finished = result.unwrap();
+            assert!(finished.is_finished());
+            assert_eq!(finished.guards(), Some((Guard::new(2), Guard::new(2))));
+        } else {
+            attempt(&mut record, Some(1)).0.unwrap_err();
+            let (result, exchanges, _) = attempt(&mut record, None);
+            assert_eq!((status(result), exchanges), (Some(StatusWord::AUTHENTICATION_BLOCKED), 1));
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use gp_apdu::{Command, CommandBuf, StatusWord, Transport, ins};
 use gp_cardmanager_model::delete::{Delete, DeleteKeys};
 use gp_cardmanager_model::host::{
-    Authenticate, DekProof, Error, Failure, Host, Opens, Rotate, Rotation, RotationStage, run,
+    Authenticate, DekProof, Error, Failure, Guard, Host, Opens, Rotate, Rotation, RotationStage, run,
 };
 use gp_cardmanager_model::put_key::{BlockForm, PutKey};
 use gp_scp03::{
@@ -52,6 +52,8 @@ struct KeyCard {
     power: Power,
     exchanges: usize,
     failed_authentications: usize,
+    /// Per version: challenges given out since a session was opened last. Some cards count them as failures.
+    attempts: BTreeMap<u8, u8>,
     /// What this card does not do.
     refuses_single_keys: bool,
     breaks_dek: bool,
@@ -69,6 +71,7 @@ impl KeyCard {
             power: Power::Stays,
             exchanges: 0,
             failed_authentications: 0,
+            attempts: BTreeMap::new(),
             refuses_single_keys: false,
             breaks_dek: false,
             forgets: 0,
@@ -90,6 +93,9 @@ impl KeyCard {
             ins::EXTERNAL_AUTHENTICATE => {
                 let result = self.responder.external_authenticate(&mut command);
                 self.failed_authentications += usize::from(result.is_err());
+                if result.is_ok() {
+                    self.attempts.remove(&self.current);
+                }
                 return result.map_or_else(|status| status, |_| StatusWord::OK).octets().to_vec();
             }
             ins => match self.responder.unwrap(&mut command) {
@@ -124,6 +130,7 @@ impl KeyCard {
         let mut out = [0; 48];
         let len = self.responder.challenge(keys, &info, &request, &challenge, &mut out).unwrap();
         self.current = version;
+        *self.attempts.entry(version).or_default() += 1;
         (out[..len].to_vec(), StatusWord::OK)
     }
 
@@ -309,6 +316,15 @@ impl Way {
         assert!(right, "{self:?} {rotation:?}: old {old}, new {new}");
     }
 
+    /// Do the guards in the record count no less than the card?
+    fn check_guards(&self, card: &KeyCard, record: &[u8]) {
+        let (old, new) = Rotation::from_bytes(record).unwrap().guards().unwrap();
+        for (version, guard) in [(self.old_version, old), (self.new_version, new)] {
+            let attempts = card.attempts.get(&version).copied().unwrap_or_default();
+            assert!(guard.failures() >= attempts, "{self:?} {version:02X} {guard:?}: {attempts}");
+        }
+    }
+
     fn check_end(&self, card: &KeyCard) {
         assert!(same(&card.sets[&self.new_version], &self.new_keys()), "{self:?}");
         let old_stays = !self.replace && !self.delete && self.old_version != 0xFF;
@@ -379,6 +395,99 @@ fn the_power_is_cut_twice_at_every_exchange() {
     assert!(cuts > 2500, "{cuts}");
 }
 
+/// The same with guards: whenever the power goes, the record counts at least what the card may have counted, and at the end
+/// nothing is left.
+#[test]
+fn the_counts_of_the_guards_outlive_every_power_cut() {
+    for way in WAYS {
+        for first in (0..9).flat_map(|number| [Power::CutBefore(number), Power::CutAfter(number)]) {
+            for second in (0..9).flat_map(|number| [Power::CutBefore(number), Power::CutAfter(number)]) {
+                let mut card = way.card();
+                let mut record = way.rotation().guarded(Guard::new(6), Guard::new(6)).to_bytes();
+                for power in [first, second, Power::Stays] {
+                    card.power_on(power);
+                    if Rotation::from_bytes(&record).unwrap().is_finished() {
+                        break;
+                    }
+                    if let Err(error) = way.run(&mut card, &mut record) {
+                        assert_eq!(error, Error::Transport(Cut), "{way:?} {first:?} {second:?}");
+                    }
+                    way.check(&card, &record);
+                    way.check_guards(&card, &record);
+                }
+                way.check_end(&card);
+                let guards = Rotation::from_bytes(&record).unwrap().guards();
+                assert_eq!(guards, Some((Guard::new(6), Guard::new(6))), "{way:?} {first:?} {second:?}");
+            }
+        }
+    }
+}
+
+/// An attempt counts from before it is sent, and one that the card refuses before any key is tried does not.
+#[test]
+fn what_the_guards_of_a_rotation_count() {
+    let way = WAYS[1];
+    let counts = |record: &[u8]| {
+        let (old, new) = Rotation::from_bytes(record).unwrap().guards().unwrap();
+        (old.failures(), new.failures())
+    };
+    let mut card = way.card();
+    let mut record = way.rotation().guarded(Guard::new(3), Guard::new(3)).to_bytes();
+    // INITIALIZE UPDATE with the old keys is lost, then EXTERNAL AUTHENTICATE, then PUT KEY.
+    for (cut, counted) in [(0, (1, 0)), (1, (2, 0)), (2, (0, 0))] {
+        card.power_on(Power::CutBefore(cut));
+        way.run(&mut card, &mut record).unwrap_err();
+        assert_eq!(counts(&record), counted);
+    }
+    // The card does not know the new version, and INITIALIZE UPDATE with the old one is lost.
+    card.power_on(Power::CutAfter(1));
+    way.run(&mut card, &mut record).unwrap_err();
+    assert_eq!(counts(&record), (1, 0));
+    // PUT KEY comes through; what then proves the new keys is lost.
+    card.power_on(Power::CutAfter(4));
+    way.run(&mut card, &mut record).unwrap_err();
+    assert_eq!(counts(&record), (0, 1));
+    card.power_on(Power::Stays);
+    let (old, new) = way.run(&mut card, &mut record).unwrap().guards().unwrap();
+    assert_eq!((old, new), (Guard::new(3), Guard::new(3)));
+    assert_eq!(counts(&record), (0, 0));
+    // One version for both: one count, told by both guards.
+    let way = WAYS[4];
+    let mut card = way.card();
+    let mut record = way.rotation().guarded(Guard::resume(1, 3), Guard::new(3)).to_bytes();
+    card.power_on(Power::CutAfter(0));
+    way.run(&mut card, &mut record).unwrap_err();
+    assert_eq!(counts(&record), (2, 1));
+    card.power_on(Power::CutAfter(4));
+    way.run(&mut card, &mut record).unwrap_err();
+    assert_eq!(counts(&record), (1, 1));
+}
+
+/// At its limit a guard stops the run before anything is sent, also the guard of the set whose turn comes later.
+#[test]
+fn a_guard_at_its_limit_stops_the_rotation() {
+    for (way, guards, sent) in [
+        (WAYS[0], (Guard::resume(2, 2), Guard::new(2)), 0),
+        // The old set opens the card and the keys are stored: only the proof is not begun.
+        (WAYS[0], (Guard::resume(1, 2), Guard::resume(2, 2)), 3),
+        (WAYS[4], (Guard::new(2), Guard::resume(2, 2)), 0),
+    ] {
+        let mut card = way.card();
+        let mut record = way.rotation().guarded(guards.0, guards.1).to_bytes();
+        let error = way.run(&mut card, &mut record).unwrap_err();
+        assert_eq!((error, card.exchanges), (Error::Failure(Failure::Stopped), sent), "{way:?}");
+        way.check(&card, &record);
+        card.power_on(Power::Stays);
+        let error = way.run(&mut card, &mut record).unwrap_err();
+        assert_eq!((error, card.exchanges), (Error::Failure(Failure::Stopped), 0), "{way:?}");
+        // Somebody has looked into it.
+        let rotation = Rotation::from_bytes(&record).unwrap().guarded(Guard::default(), Guard::default());
+        record = rotation.to_bytes();
+        way.run(&mut card, &mut record).unwrap();
+        way.check_end(&card);
+    }
+}
+
 /// A card that writes key by key loses power in the middle: the half set is no set, and the old one is still there.
 #[test]
 fn a_torn_put_key_of_an_added_set() {
@@ -419,10 +528,12 @@ fn a_card_that_forgets_what_it_acknowledged() {
 /// If the record cannot be stored, nothing further is sent; and what was sent is covered by the record before.
 #[test]
 fn storing_fails_at_each_stage() {
-    for way in WAYS {
-        for fail_at in 0..4 {
+    for (way, guarded) in WAYS.into_iter().flat_map(|way| [(way, false), (way, true)]) {
+        for fail_at in 0..if guarded { 8 } else { 4 } {
             let mut card = way.card();
-            let mut record = way.rotation().to_bytes();
+            let rotation = way.rotation();
+            let rotation = if guarded { rotation.guarded(Guard::default(), Guard::default()) } else { rotation };
+            let mut record = rotation.to_bytes();
             let mut number = 0;
             let result = way.run_with(&mut card, &mut record, |_| {
                 number += 1;
@@ -432,6 +543,9 @@ fn storing_fails_at_each_stage() {
                 assert_eq!(error, Error::Failure(Failure::Stopped));
             }
             way.check(&card, &record);
+            if guarded {
+                way.check_guards(&card, &record);
+            }
             if !Rotation::from_bytes(&record).unwrap().is_finished() {
                 card.power_on(Power::Stays);
                 way.run(&mut card, &mut record).unwrap();
@@ -503,6 +617,17 @@ fn wrong_old_keys_cost_no_attempt() {
     assert_eq!(error, Error::Failure(Failure::Channel(gp_scp03::Error::CardCryptogram)));
     assert_eq!((card.exchanges, card.failed_authentications), (1, 0));
     assert_eq!(record, way.rotation().to_bytes());
+    // A card may count the challenge that nobody answered, so a guard does, and stops.
+    let mut record = way.rotation().guarded(Guard::new(2), Guard::new(2)).to_bytes();
+    for (sent, failure) in [
+        (1, Failure::Channel(gp_scp03::Error::CardCryptogram)),
+        (1, Failure::Channel(gp_scp03::Error::CardCryptogram)),
+        (0, Failure::Stopped),
+    ] {
+        card.power_on(Power::Stays);
+        assert_eq!(way.run(&mut card, &mut record).unwrap_err(), Error::Failure(failure));
+        assert_eq!(card.exchanges, sent);
+    }
     // A record that says Sent, and a card that has neither set.
     let mut rotation = way.rotation();
     rotation.advance(RotationStage::Sent).unwrap();
@@ -516,13 +641,15 @@ fn wrong_old_keys_cost_no_attempt() {
 #[test]
 fn a_record_is_read_back_or_refused() {
     let mut records = Vec::new();
+    let guards = (Guard::resume(1, 2), Guard::resume(0x7F, 0xFF));
     for way in WAYS {
-        let mut rotation = way.rotation();
-        for stage in [RotationStage::Prepared, RotationStage::Sent, RotationStage::Stored, RotationStage::Proved] {
-            rotation.advance(stage).unwrap();
-            records.push(rotation.to_bytes());
-            assert_eq!(Rotation::from_bytes(&rotation.to_bytes()), Some(rotation));
-            assert!(rotation.fits(&way.new_keys()) && !rotation.fits(&way.old_keys()));
+        for mut rotation in [way.rotation(), way.rotation().guarded(guards.0, guards.1)] {
+            for stage in [RotationStage::Prepared, RotationStage::Sent, RotationStage::Stored, RotationStage::Proved] {
+                rotation.advance(stage).unwrap();
+                records.push(rotation.to_bytes());
+                assert_eq!(Rotation::from_bytes(&rotation.to_bytes()), Some(rotation));
+                assert!(rotation.fits(&way.new_keys()) && !rotation.fits(&way.old_keys()));
+            }
         }
     }
     for record in records {

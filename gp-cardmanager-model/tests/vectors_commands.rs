@@ -259,14 +259,17 @@ fn store_data_keys() {
     check("sd-keys-dap", &["AABBCCDDEEFF00112233445566778899"]);
 }
 
-/// GlobalPlatformPro, TestStoreData.java: P1 61 in three blocks goes out as 61, 61, E1 and P2 as 00, 01, 02.
+/// P1 61 in three blocks goes out as 61, 61, E1 and P2 as 00, 01, 02; and is read back so.
 #[test]
 fn store_data_blocks() {
+    let expected = body("sd-p1-three");
     let format = StoreData::parse(0x61, 0).unwrap().format;
     let blocks: Vec<StoreData> =
         Blocks::new(700, 255).unwrap().map(|block| StoreData::of_block(format, &block)).collect();
-    let sent: Vec<[u8; 2]> = blocks.iter().map(|block| [block.header().p1, block.header().p2]).collect();
-    assert_eq!(sent, [[0x61, 0], [0x61, 1], [0xE1, 2]]);
+    let sent: Vec<u8> = blocks.iter().flat_map(|block| [block.header().p1, block.header().p2]).collect();
+    assert_eq!(sent, expected);
+    let read: Vec<StoreData> = expected.chunks(2).map(|pair| StoreData::parse(pair[0], pair[1]).unwrap()).collect();
+    assert_eq!(read, blocks);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::capability::{CardCapability, Ciphers, KeySizes, SignatureAlgorithms};
 use gp_cardmanager_model::card_data::CardRecognitionData;
-use gp_cardmanager_model::cplc::Cplc;
+use gp_cardmanager_model::cplc::{CalendarDate, Cplc, Date};
 use gp_cardmanager_model::entry::{Entry, LegacyListing, Listing, Wanted};
 use gp_cardmanager_model::fci::Fci;
 use gp_cardmanager_model::inventory::{
@@ -22,6 +22,7 @@ const KEY_INFO: &str = include_str!("data/key_info_E0.txt");
 const CARD_DATA: &str = include_str!("data/card_data_66.txt");
 const CAPABILITY: &str = include_str!("data/card_capability_67.txt");
 const CPLC: &str = include_str!("data/cplc_9F7F.txt");
+const CPLC_DATES: &str = include_str!("data/cplc_dates.txt");
 const GET_STATUS: &str = include_str!("data/get_status.txt");
 const LEGACY: &str = include_str!("data/get_status_legacy.txt");
 const PRIVILEGES: &str = include_str!("data/privileges.txt");
@@ -275,6 +276,32 @@ fn cplc() {
         assert_eq!(written(|w| cplc.emit(w)), object);
         assert_eq!(Cplc::parse_value(&object[3..]), Ok(cplc));
     }
+}
+
+#[test]
+fn cplc_dates() {
+    let calendar = |text: &str| {
+        let [year, month, day] = text.split('-').map(|part| part.parse::<u16>().unwrap()).collect::<Vec<_>>()[..]
+        else {
+            panic!("{text}")
+        };
+        let [month, day] = [month, day].map(|part| u8::try_from(part).unwrap());
+        CalendarDate { year, month, day }
+    };
+    let mut read = 0;
+    for record in Record::all(CPLC_DATES, 2) {
+        for octets in record.values("date") {
+            let date = Date(hex(octets).try_into().unwrap());
+            let expected: Vec<&str> = record.values("read").collect();
+            assert_eq!(date.year_digit_and_day().is_some(), !expected.is_empty(), "{} {octets}", record.id());
+            for line in expected {
+                let (today, expected) = line.split_once(' ').unwrap();
+                assert_eq!(date.before(calendar(today)), Some(calendar(expected)), "{} {line}", record.id());
+                read += 1;
+            }
+        }
+    }
+    assert_eq!(read, 2);
 }
 
 /// Compares the fields a record states with an entry.

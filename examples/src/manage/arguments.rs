@@ -50,6 +50,7 @@ Commands:
       --new-key ...         as for put-keys
       --record FILE         keep the state in this file, so that an interrupted rotation can be taken up again
       --delete-old          delete the old set in the end
+      --attempts N          stop when so many in a row have failed to open a session (2); the record keeps the count
   store-data HEX          store data in a security domain
       --to AID              or in this application of it
       --dgi                 it is made of data groupings; by default it is BER-TLV
@@ -170,6 +171,8 @@ pub enum Action {
         record: Option<PathBuf>,
         /// Delete the old set.
         delete_old: bool,
+        /// So many attempts to open a session may fail.
+        attempts: Option<u8>,
     },
     /// Store data.
     StoreData {
@@ -294,6 +297,7 @@ const OPTIONS: &[(&str, bool)] = &[
     ("replace", true),
     ("record", true),
     ("delete-old", false),
+    ("attempts", true),
     ("dgi", false),
     ("plain", false),
     ("after", true),
@@ -534,6 +538,7 @@ impl Given {
                 replace: self.value("replace", parse_octet)?,
                 record: self.path("record"),
                 delete_old: self.flag("delete-old"),
+                attempts: self.value("attempts", parse_attempts)?,
             },
             Some("store-data") => Action::StoreData {
                 data: self.operand("the data", parse_hex)?,
@@ -650,6 +655,10 @@ fn parse_hash(word: &str) -> Result<HashAlgorithm, &'static str> {
 
 fn parse_block(word: &str) -> Result<usize, &'static str> {
     word.parse().ok().filter(|octets| (1..=255).contains(octets)).ok_or("a number from 1 to 255")
+}
+
+fn parse_attempts(word: &str) -> Result<u8, &'static str> {
+    word.parse().ok().filter(|attempts| *attempts != 0).ok_or("a number from 1 to 255")
 }
 
 fn parse_channel(word: &str) -> Result<LogicalChannel, &'static str> {

@@ -6,8 +6,8 @@ use gp_apdu::Command;
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::Platform as _;
 use gp_cardmanager_model::host::{
-    Delete, Error, Failure, Install, KeysPut, Load, NewKeys, Origin, PutKeys, Raw, Rotate, Rotation, RotationStage,
-    SetStatus, StoreData, run,
+    Delete, Error, Failure, Guard, Install, KeysPut, Load, NewKeys, Origin, PutKeys, Raw, Rotate, Rotation,
+    RotationStage, SetStatus, StoreData, run,
 };
 use gp_cardmanager_model::install::{ForInstall, ForLoad, Function, Install as Body, Parameters};
 use gp_cardmanager_model::lifecycle::CardLifeCycle;
@@ -39,9 +39,10 @@ pub(super) fn operate(session: &mut Session<'_, '_, '_>, action: &Action) -> Res
     session.open_channel()?;
     match action {
         Action::Info => info::info(session)?,
-        Action::RotateKeys { keys, version, replace, record, delete_old } => {
+        Action::RotateKeys { keys, version, replace, record, delete_old, attempts } => {
             session.select()?;
-            let rotation = Plan { version: *version, replace: *replace, delete_old: *delete_old };
+            let attempts = attempts.unwrap_or(Guard::LIMIT);
+            let rotation = Plan { version: *version, replace: *replace, delete_old: *delete_old, attempts };
             rotate(session, keys, rotation, record.as_deref())?;
         }
         _ => {
@@ -244,6 +245,8 @@ struct Plan {
     version: u8,
     replace: Option<u8>,
     delete_old: bool,
+    /// So many attempts to open a session may fail.
+    attempts: u8,
 }
 
 fn rotate(
@@ -284,15 +287,36 @@ fn rotate(
         };
         if plan.delete_old { rotation.deleting_old() } else { rotation }
     });
-    let persist = |rotation: &Rotation| match record.filter(|_| !arguments.dry_run) {
-        Some(path) => write_record(path, &rotation.to_bytes()).map_err(|_| Failure::Stopped),
-        None => Ok(()),
+    // The counts stay, the limit is today's.
+    let [old_guard, new_guard] = rotation.guards().map_or([0; 2], |(old, new)| [old.failures(), new.failures()]);
+    let guard = |failures| Guard::resume(failures, plan.attempts);
+    let rotation = rotation.guarded(guard(old_guard), guard(new_guard));
+    let mut guards = rotation.guards();
+    let mut persist = |rotation: &Rotation| {
+        guards = rotation.guards();
+        match record.filter(|_| !arguments.dry_run) {
+            Some(path) => write_record(path, &rotation.to_bytes()).map_err(|_| Failure::Stopped),
+            None => Ok(()),
+        }
     };
     persist(&rotation).map_err(Outcome::Operation)?;
     let randomness = &mut session.randomness;
     let random = || challenge(randomness, arguments).map_err(|_| Failure::Stopped);
     let task = Rotate::new(rotation, &old, new, arguments.level, random, persist);
-    let finished = run(&mut session.host, &mut session.link, task)?;
+    let finished = match run(&mut session.host, &mut session.link, task) {
+        Err(error) => {
+            let counts = guards.map_or([guard(0); 2], |(old, new)| [old, new]);
+            if let Some(guard) = counts.iter().find(|guard| guard.failures_left() == 0) {
+                session.console().finding(&format!(
+                    "Attempts to open a session that failed: {}. The card may have counted them. Find out why before you \
+                     let it make more, with --attempts.",
+                    guard.failures()
+                ));
+            }
+            return Err(error.into());
+        }
+        Ok(finished) => finished,
+    };
     let origin = if arguments.level.has_r_mac() { Origin::Authentic } else { Origin::Plain };
     debug_assert_eq!(finished.stage(), RotationStage::Finished);
     done(

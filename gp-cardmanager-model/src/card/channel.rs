@@ -67,8 +67,8 @@ impl Channel {
 /// Where a listing stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// P1 of the first GET STATUS.
-    pub(crate) subset: u8,
+    /// A checksum over P1, the form and the data of the first GET STATUS: what goes on with the list repeats them.
+    pub(crate) of: u32,
     /// The first entry that has not been sent.
     pub(crate) next: Index,
     /// Octets of it that have been, where the card deviates.

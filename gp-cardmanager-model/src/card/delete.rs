@@ -16,6 +16,7 @@ use gp_apdu::{LogicalChannel, StatusWord};
 
 use crate::aid::Aid;
 use crate::card::deviations::Deviation;
+use crate::card::imports;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
@@ -71,7 +72,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let header = apdu.header();
         let message = TokenInput::of_delete(header.p1, header.p2, apdu.data()).map_err(body_status)?;
         let control = content.control;
-        self.check_token(domain, management, content.token, &message.parts(), control.as_ref())?;
+        if !(content.token.is_empty() && self.profile.delegated_delete_without_token) {
+            self.check_token(domain, management, content.token, &message.parts(), control.as_ref())?;
+        }
         if self.is_held(&doomed, channel) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
@@ -84,7 +87,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         self.write(&|memory, emit| {
             give_back(memory.registry, &doomed, emit);
-            doomed.entries(memory.registry).for_each(|(index, _)| emit(Change::Remove(index)));
+            emit(Change::Remove(doomed.target, doomed.related));
             with_receipt(due.as_ref(), emit);
         })?;
         // It is certain now, and the registry still knows the names.
@@ -150,13 +153,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 && !doomed.holds(registry, index)
                 && (doomed.holds(registry, entry.domain) || entry.file.is_some_and(|file| doomed.holds(registry, file)))
         });
+        // No load file that stays imports it (GPCS 9.5.2), nor the one that is coming in.
+        let stays = |file: Index| !doomed.holds(registry, file);
+        let imported = imports::all(self.memory.objects).any(|(file, import)| stays(file) && !stays(import))
+            || self.load.as_ref().is_some_and(|load| load.imports.iter().any(|import| !stays(import)));
         let referred = || {
             doomed.entries(registry).any(|(index, entry)| {
                 matches!(entry.occupant, Occupant::Application | Occupant::LoadFile)
                     && !self.applets.may_delete(handle(index, entry))
             })
         };
-        selected || needed || referred()
+        selected || needed || imported || referred()
     }
 
     /// Deletes all keys that match, but none of a set that a session stands on.
@@ -177,13 +184,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if found.any(|slot| in_use(slot.version, slot.id)) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        self.commit(|memory, emit| {
-            for (at, slot) in memory.keys.iter().enumerate() {
-                if matches(slot.owner, slot.version, slot.id) {
-                    emit(Change::RemoveKey(at));
-                }
-            }
-        })
+        self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))
     }
 }
 
@@ -196,10 +197,7 @@ struct Doomed {
 
 impl Doomed {
     fn holds(&self, registry: &[RegistryEntry], index: Index) -> bool {
-        index == self.target
-            || registry.entry(index).is_some_and(|entry| {
-                entry.file == Some(self.target) && (self.related || entry.occupant == Occupant::Module)
-            })
+        registry.entry(index).is_some_and(|entry| entry.goes_with(index, self.target, self.related))
     }
 
     fn entries<'r>(&self, registry: &'r [RegistryEntry]) -> impl Iterator<Item = (Index, &'r RegistryEntry)> {

@@ -5,6 +5,7 @@ use gp_tlv::Writer;
 
 use crate::aid::Aid;
 use crate::card::channel::Listing;
+use crate::card::crc::Crc;
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, Occupant, Registry, RegistryEntry};
@@ -12,7 +13,7 @@ use crate::card::storage::Storage;
 use crate::card::{Answer, Card};
 use crate::entry::{Entry, List, TagList, Wanted};
 use crate::error::ErrorKind;
-use crate::get_status::{GetStatus, Subset};
+use crate::get_status::{self, GetStatus, Subset};
 use crate::privileges::Privileges;
 
 /// The longest tag list that is looked at, in octets.
@@ -46,12 +47,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             },
             None => Wanted::All,
         };
+        let of = Crc::new().octets(&[header.p1, header.p2 & !get_status::NEXT]).octets(apdu.data()).value();
         let entry = *self.memory.registry.entry(domain).ok_or(StatusWord::CONDITIONS_OF_USE)?;
         let all = entry.privileges.contains(Privileges::GLOBAL_REGISTRY);
         let begun = self.channel_mut(channel).and_then(|channel| channel.listing.take());
         let (from, mut sent) = match (next, subset, begun) {
             (true, Subset::IssuerSecurityDomain, _) => return Err(StatusWord::INCORRECT_P1_P2),
-            (true, _, Some(listing)) if listing.subset == header.p1 => (listing.next, listing.sent),
+            (true, _, Some(listing)) if listing.of == of => (listing.next, listing.sent),
             (true, ..) => return Err(StatusWord::CONDITIONS_OF_USE),
             (false, ..) => (Index::ISD, 0),
         };
@@ -107,7 +109,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             Some((index, sent)) => {
                 apdu.warn(StatusWord::MORE_DATA);
                 if let Some(channel) = self.channel_mut(channel) {
-                    channel.listing = Some(Listing { subset: header.p1, next: index, sent });
+                    channel.listing = Some(Listing { of, next: index, sent });
                 }
             }
         }

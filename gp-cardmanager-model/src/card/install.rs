@@ -8,7 +8,7 @@ use crate::aid::Aid;
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::load::{Combined, Load, loaded};
 use crate::card::objects::{self, ObjectSlot};
-use crate::card::platform::{Apdu, AppHandle, Applets, Installation, Platform};
+use crate::card::platform::{Apdu, AppHandle, Applets, Installation, Platform, Room};
 use crate::card::registry::{
     Acceptance, INSTALLED, Index, LOADED, Occupant, Registry, RegistryEntry, SELECTABLE, free_slot,
 };
@@ -85,13 +85,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
     }
 
-    /// Is the AID the name of no load file and no application, not even of one that is coming in?
+    /// Is the AID the name of no load file and no application, not even of one that is coming in, and none of the ISD's
+    /// other names?
     fn is_free(&self, aid: &Aid) -> bool {
-        !self
-            .memory
-            .registry
-            .iter()
-            .any(|entry| !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid)
+        let named =
+            |entry: &RegistryEntry| !matches!(entry.occupant, Occupant::Free | Occupant::Module) && entry.aid == *aid;
+        !self.memory.registry.iter().any(named) && !self.profile.aliases.contains(aid)
     }
 
     /// Does the security domain that something belongs to agree to what another one does with it? Only one that serves can.
@@ -158,6 +157,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
             receipt = self.receipt_due(domain, management, control.as_ref())?;
         }
+        if !self.applets.has_room(&Room::of(&parameters)) {
+            return Err(StatusWord::NOT_ENOUGH_MEMORY);
+        }
         let file = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
         let mut load = Load::new(channel, domain, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
         load.receipt = receipt;
@@ -206,7 +208,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let planned = self.plan(domain, body, function, file)?;
         self.check_token(domain, management, body.token, &message.parts(), planned.parameters.control.as_ref())?;
         let receipt = self.receipt_due(domain, management, planned.parameters.control.as_ref())?;
-        self.create(&planned, |_, _| {}, receipt)?;
+        self.create(planned, |_, _| {}, receipt)?;
         let registry = &*self.memory.registry;
         let load_file = registry.entry(file).map(|entry| entry.aid).ok_or(StatusWord::UNKNOWN)?;
         self.confirm(receipt, &Operation::Install { load_file, application: body.application }, apdu)
@@ -254,7 +256,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let [head, fields, ..] = first_two(message);
         self.check_token(domain, management, body.token, &[first, head, fields], control.as_ref())?;
         let receipt = self.receipt_due(domain, management, control.as_ref())?;
-        self.create(&planned, |registry, emit| loaded(registry, file, emit), receipt)?;
+        let imports = self.kept_imports(load)?;
+        self.create(planned, |registry, emit| loaded(registry, file, imports.as_ref(), emit), receipt)?;
         let owner = self.memory.registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
         let operation =
             Operation::Combined { load_file: entry.aid, application: body.application, security_domain: owner.aid };
@@ -335,29 +338,29 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         self.check_unique(privileges, None)?;
         self.check_slots(held_slots(Index::OPEN, &entry), None)?;
-        let slot = free_slot(registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-        Ok(Planned { slot, entry, parameters, own, load_file: file_entry.aid, module: module_aid })
+        Ok(Planned { entry, parameters, own, load_file: file_entry.aid, module: module_aid })
     }
 
     /// Makes the planned application, with what else belongs to the transaction.
     fn create(
         &mut self,
-        planned: &Planned<'_>,
+        planned: Planned<'_>,
         besides: impl Fn(&[RegistryEntry], &mut dyn FnMut(Change<'_>)),
         receipt: Option<ReceiptDue>,
     ) -> Result<(), StatusWord> {
-        let Planned { slot, entry, own, load_file, module, .. } = planned;
-        let app = AppHandle { index: *slot, instance: entry.aid };
+        let Planned { entry, parameters, own, load_file, module } = planned;
+        let slot = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+        let app = AppHandle { index: slot, instance: entry.aid };
         let is_domain = entry.is_domain();
         if !is_domain {
-            let installation =
-                Installation { load_file: *load_file, module: *module, privileges: entry.privileges, parameters: own };
+            let (privileges, room) = (entry.privileges, Room::of(&parameters));
+            let installation = Installation { load_file, module, privileges, parameters: own, room };
             self.applets.install(app, &installation)?;
         }
         let committed = self.commit(|memory, emit| {
             besides(memory.registry, emit);
-            settle(memory.registry, *slot, entry.privileges, emit);
-            emit(Change::Entry(*slot, entry));
+            settle(memory.registry, slot, entry.privileges, emit);
+            emit(Change::Entry(slot, &entry));
             with_receipt(receipt.as_ref(), emit);
         });
         if committed.is_err() && !is_domain {
@@ -652,7 +655,6 @@ fn held_slots(index: Index, entry: &RegistryEntry) -> ImplicitSlots {
 
 /// An installation that satisfies everything.
 struct Planned<'p> {
-    slot: Index,
     entry: RegistryEntry,
     parameters: Parameters<'p>,
     /// The value of `C9`.

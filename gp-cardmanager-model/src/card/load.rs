@@ -14,9 +14,11 @@ use zeroize::Zeroize;
 
 use crate::aid::Aid;
 use crate::card::deviations::Deviation;
+use crate::card::imports::Imports;
 use crate::card::install::body_status;
+use crate::card::objects::ObjectSlot;
 use crate::card::platform::{Apdu, Applets, Platform};
-use crate::card::registry::{Index, LOADED, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
+use crate::card::registry::{Index, LOADED, LOCK, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
 use crate::card::rights::serves;
 use crate::card::storage::Storage;
 use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, with_receipt};
@@ -41,9 +43,6 @@ fn is_weak(hash: &[u8], key: KeyLength) -> bool {
     hash.len() < HashAlgorithm::least_for(key).len()
 }
 
-/// What LOCKED adds to the state of a security domain (GPCS table 11-5).
-const LOCK: u8 = 0x80;
-
 /// A load in progress.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -60,6 +59,8 @@ pub(super) struct Load {
     parser: LoadFileParser,
     blocks: BlockCounter,
     scanner: Scanner,
+    /// The load files on the card that this one needs.
+    pub(super) imports: Imports,
     daps: [Option<Index>; MAX_DAPS],
     /// Whose signature is coming in, and how much of it has come into the memory of the chain.
     signing: Option<(Index, usize)>,
@@ -104,6 +105,7 @@ impl Load {
             parser: LoadFileParser::new(),
             blocks: BlockCounter::new(),
             scanner: Scanner::new(),
+            imports: Imports::NONE,
             daps: [None; MAX_DAPS],
             signing: None,
             cipher: None,
@@ -160,9 +162,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             Ok(true) => {
                 let (file, receipt) = (load.file, load.receipt);
-                let committed = self.commit(|memory, emit| {
-                    loaded(memory.registry, file, emit);
-                    with_receipt(receipt.as_ref(), emit);
+                let committed = self.kept_imports(&load).and_then(|imports| {
+                    self.commit(|memory, emit| {
+                        loaded(memory.registry, file, imports.as_ref(), emit);
+                        with_receipt(receipt.as_ref(), emit);
+                    })
                 });
                 self.discard_pending();
                 committed?;
@@ -340,7 +344,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     }
                     entry.version = version;
                 }
-                Some(Found::Import { aid, version }) => self.resolve(&aid, version)?,
+                Some(Found::Import { aid, version }) => {
+                    if let Some(import) = self.resolve(&aid, version)? {
+                        load.imports.add(import).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+                    }
+                }
                 Some(Found::Module(aid)) => self.add_module(load.file, aid)?,
             }
         }
@@ -348,13 +356,25 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// A package that the load file needs is on the card, as a load file or among what the applications stand on
-    /// (GPCS 9.3.5). The same major version will do if its minor one is not older (Java Card VM 4.5).
-    fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<(), StatusWord> {
-        let loaded = self.memory.registry.find(package).is_some_and(|(_, entry)| {
+    /// (GPCS 9.3.5): the load file, if it is one. The same major version will do if its minor one is not older
+    /// (Java Card VM 4.5).
+    fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<Option<Index>, StatusWord> {
+        let loaded = self.memory.registry.find(package).filter(|(_, entry)| {
             let [has_major, has_minor] = entry.version;
             entry.occupant == Occupant::LoadFile && has_major == major && has_minor >= minor
         });
-        if loaded || self.applets.provides(package, (major, minor)) { Ok(()) } else { Err(StatusWord::WRONG_DATA) }
+        match loaded {
+            Some((index, _)) => Ok(Some(index)),
+            None if self.applets.provides(package, (major, minor)) => Ok(None),
+            None => Err(StatusWord::WRONG_DATA),
+        }
+    }
+
+    /// Where the imports of a load are kept, if it has any that need it.
+    pub(super) fn kept_imports(&self, load: &Load) -> Result<Option<(usize, ObjectSlot)>, StatusWord> {
+        let Some(kept) = load.imports.kept_by(load.file) else { return Ok(None) };
+        let free = self.memory.objects.iter().position(|slot| slot.owner.is_none());
+        free.map(|at| Some((at, kept))).ok_or(StatusWord::NOT_ENOUGH_MEMORY)
     }
 
     /// A module of the load file that is coming in.
@@ -382,8 +402,16 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 }
 
-/// The pending entries of a load file and its modules, to be written.
-pub(super) fn loaded(registry: &[RegistryEntry], file: Index, emit: &mut dyn FnMut(Change<'_>)) {
+/// The pending entries of a load file and its modules, and what it imports, to be written.
+pub(super) fn loaded(
+    registry: &[RegistryEntry],
+    file: Index,
+    imports: Option<&(usize, ObjectSlot)>,
+    emit: &mut dyn FnMut(Change<'_>),
+) {
+    if let Some((at, imports)) = imports {
+        emit(Change::Object(*at, imports));
+    }
     for (index, entry) in (0_u16..).map(Index).zip(registry) {
         if entry.pending && (index == file || entry.file == Some(file)) && entry.occupant != Occupant::Free {
             emit(Change::Entry(index, entry));

@@ -61,7 +61,6 @@
 //! A full log stays usable only if its snapshot and a group fit into a slot together: otherwise not even a deletion
 //! can be recorded. The card has to see to it, with [`Log::capacity`], before it accepts more than that.
 
-mod crc;
 mod header;
 mod medium;
 mod record;
@@ -69,8 +68,8 @@ mod record;
 mod tests;
 
 use super::storage::{MAX_UNIT, Slot, Storage};
+use crate::card::crc::Crc;
 use core::fmt;
-use crc::Crc;
 use header::Header;
 use medium::{Medium, Unit};
 pub(crate) use record::Sink;

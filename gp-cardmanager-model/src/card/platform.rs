@@ -12,6 +12,7 @@ use crate::card::keys::KeySlot;
 use crate::card::objects::ObjectSlot;
 use crate::card::registry::{Index, RegistryEntry};
 use crate::in_place::move_within;
+use crate::install::Parameters;
 use crate::privileges::Privileges;
 use crate::signature::HashAlgorithm;
 
@@ -142,6 +143,36 @@ pub struct Installation<'a> {
     pub privileges: Privileges,
     /// The value of `C9`: what the application alone understands.
     pub parameters: &'a [u8],
+    /// Its quotas and reserves.
+    pub room: Room,
+}
+
+/// Memory that INSTALL speaks of, in octets; `None` where it says nothing (GPCS 9.7, table 11-49). The card keeps neither code nor
+/// data of applications: who does, acts on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// `C6` for load: non-volatile memory for the code that must be free.
+    pub code: Option<u32>,
+    /// `C7`: volatile memory: for load what must be free, for install a quota.
+    pub volatile: Option<u32>,
+    /// `C8`: non-volatile memory for data: for load what must be free, for install a quota.
+    pub non_volatile: Option<u32>,
+    /// `D7` for install: volatile memory to reserve.
+    pub volatile_reserve: Option<u32>,
+    /// `D8` for install: non-volatile memory to reserve.
+    pub non_volatile_reserve: Option<u32>,
+}
+
+impl Room {
+    pub(super) const fn of(parameters: &Parameters<'_>) -> Self {
+        Self {
+            code: parameters.code,
+            volatile: parameters.volatile,
+            non_volatile: parameters.non_volatile,
+            volatile_reserve: parameters.volatile_reserve,
+            non_volatile_reserve: parameters.non_volatile_reserve,
+        }
+    }
 }
 
 /// All applications behind one object: the card calls, the object knows which instance is meant.
@@ -152,16 +183,19 @@ pub trait Applets {
     /// Creates an instance. The registry entry appears only after this has succeeded.
     ///
     /// # Errors
-    /// The status word that INSTALL answers; nothing is registered then.
+    /// The status word that INSTALL answers, `6A84` where its quotas or reserves cannot be had; nothing is registered then.
     fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
         let _ = (app, installation);
         Ok(())
     }
 
-    /// The instance becomes selected. `apdu` is the SELECT command; an answer written to it replaces the card's FCI.
+    /// The instance becomes selected. `apdu` is the SELECT command; an answer written to it replaces the card's FCI. After a
+    /// reset, and where it takes the place of one that was locked, it is a SELECT without data, and nobody gets the answer;
+    /// on a new channel it is MANAGE CHANNEL.
     ///
     /// # Errors
-    /// A status word that refuses selection; the card looks for the next match then.
+    /// A status word that refuses selection: the card looks for the next match then, or selects nothing, or the channel
+    /// stays closed.
     fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
         let _ = (app, apdu);
         Ok(0)
@@ -214,6 +248,12 @@ pub trait Applets {
         let _ = app;
     }
 
+    /// Is so much memory free as a load file that is about to come needs? "No" answers `6A84` (GPCS 9.7).
+    fn has_room(&self, room: &Room) -> bool {
+        let _ = room;
+        true
+    }
+
     /// A load file imports this package in this version (major, minor), and no load file on the card is it: is it part of
     /// what the applications stand on? "No" refuses the load file (GPCS 9.3.5).
     fn provides(&self, package: &Aid, version: (u8, u8)) -> bool {
@@ -260,6 +300,10 @@ impl<T: Applets + ?Sized> Applets for &mut T {
 
     fn delete(&mut self, app: AppHandle) {
         T::delete(self, app);
+    }
+
+    fn has_room(&self, room: &Room) -> bool {
+        T::has_room(self, room)
     }
 
     fn provides(&self, package: &Aid, version: (u8, u8)) -> bool {

@@ -75,6 +75,9 @@ pub struct Profile<'p> {
     /// A security domain may extradite what belongs to another, if that one agrees; the specification says both (GPCS
     /// 9.4.1 and 11.5.2.3.4).
     pub extradition_by_others: bool,
+    /// A security domain with Delegated Management may delete without a token. The specification leaves that to the domain
+    /// with Token Verification, and elsewhere wants a token that verifies (GPCS 9.5, 9.5.1).
+    pub delegated_delete_without_token: bool,
     /// Delegated operations get a receipt where a security domain has Receipt Generation; without one the answer is `00`.
     pub receipts: bool,
     /// Deviations of the secure channel's messages, for tests of hosts.
@@ -105,6 +108,7 @@ impl<'p> Profile<'p> {
             status_limit: usize::MAX,
             max_failures: 0,
             extradition_by_others: false,
+            delegated_delete_without_token: false,
             receipts: true,
             quirks: Quirks::NONE,
             deviations: Deviations::NONE,

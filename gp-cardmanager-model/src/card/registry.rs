@@ -130,6 +130,13 @@ impl RegistryEntry {
         }
     }
 
+    /// Does this entry, in slot `index`, go when `target` is deleted: that one itself, its modules, and with `related` its
+    /// applications?
+    pub(crate) fn goes_with(&self, index: Index, target: Index, related: bool) -> bool {
+        let of_it = self.file == Some(target) && (related || self.occupant == Occupant::Module);
+        !self.pending && self.occupant != Occupant::Free && (index == target || of_it)
+    }
+
     pub(crate) fn provider(&self) -> &[u8] {
         self.provider.get(..usize::from(self.provider_length)).unwrap_or_default()
     }
@@ -171,6 +178,8 @@ pub(crate) const INSTALLED: u8 = 0x03;
 pub(crate) const SELECTABLE: u8 = 0x07;
 /// PERSONALIZED, of security domains.
 pub(crate) const PERSONALIZED: u8 = 0x0F;
+/// What LOCKED adds to the state of an application or a security domain beside the ISD (GPCS tables 11-4, 11-5).
+pub(crate) const LOCK: u8 = 0x80;
 /// LOADED, of load files.
 pub(crate) const LOADED: u8 = 0x01;
 

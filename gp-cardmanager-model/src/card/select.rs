@@ -1,6 +1,6 @@
 //! SELECT by name on the card: searching, implicit rules, FCI (GPCS 6.4.2, 6.4.3, 11.9).
 
-use gp_apdu::{LogicalChannel, SecureMessaging, StatusWord};
+use gp_apdu::{Class, Header, LogicalChannel, SecureMessaging, StatusWord, ins};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
@@ -8,11 +8,14 @@ use crate::card::deviations::{Deviation, rewrite};
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
-use crate::card::{Answer, Card, handle};
+use crate::card::{Answer, Card, MIN_BUFFER, handle};
 use crate::fci::Fci;
 use crate::install::ImplicitSlots;
 use crate::lifecycle::CardLifeCycle;
 use crate::privileges::Privileges;
+
+/// SELECT by name, as an application sees it that is selected without one.
+const SELECT: Header = Header { cla: Class::ISO, ins: ins::SELECT, p1: 0x04, p2: FIRST };
 
 /// P2: the first or only occurrence.
 const FIRST: u8 = 0x00;
@@ -90,15 +93,35 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             |entry: &RegistryEntry| entry.is_locked() && !wanted.is_empty() && entry.aid.matches_prefix(wanted);
         let Some((index, entry)) = self.selected(channel).filter(|(_, entry)| locked(entry)) else { return false };
         self.abort_load(channel);
-        let implicit = self.implicit_on(channel);
         if let Some(at) = self.channel_mut(channel) {
             at.end_session();
-            at.selected = implicit;
+            at.selected = None;
         }
         if !entry.is_domain() {
             self.applets.deselect(handle(index, &entry));
         }
+        self.select_implicitly(channel);
         true
+    }
+
+    /// Selects what is implicitly selectable on a channel on which nothing is: nobody, where that one refuses.
+    pub(super) fn select_implicitly(&mut self, channel: LogicalChannel) {
+        let implicit = self.implicit_on(channel);
+        let entry = implicit.and_then(|index| Some((index, *self.memory.registry.entry(index)?)));
+        let Some((index, entry)) = entry else { return };
+        if !entry.is_domain() {
+            // There is no command, and nobody gets an answer.
+            let mut buffer = [0; MIN_BUFFER];
+            let mut apdu = Apdu::in_place(SELECT, None, &mut buffer, 0, 0);
+            apdu.set_protection(None, MIN_BUFFER);
+            if self.is_barred(channel, index, &entry) || self.applets.select(handle(index, &entry), &mut apdu).is_err()
+            {
+                return;
+            }
+        }
+        if let Some(at) = self.channel_mut(channel) {
+            at.selected = Some(index);
+        }
     }
 
     /// What is implicitly selectable on a channel: who named it in `CF`, else who named the basic one, else the holder of

@@ -183,6 +183,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         None
     }
 
+    /// Do the keys that the session on this channel stands on still serve the applications of `domain`? After an extradition
+    /// they may be another's (GPCS 7.1).
+    pub(super) fn still_serves(&self, channel: LogicalChannel, domain: Index) -> bool {
+        let Some(at) = self.channel(channel) else { return false };
+        let owner = |set: KeySet| self.memory.keys.get(set.counters()).and_then(|slot| slot.owner);
+        at.key_owner.is_some() && self.serving_set(domain, at.key_version, true).and_then(owner) == at.key_owner
+    }
+
     /// BEGIN and END R-MAC SESSION: only inside a session.
     pub(super) fn r_mac_session(&mut self, channel: LogicalChannel, apdu: &Apdu<'_>) -> Answer {
         let header = apdu.header();

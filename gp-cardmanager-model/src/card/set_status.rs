@@ -8,16 +8,13 @@ use gp_apdu::StatusWord;
 use crate::aid::Aid;
 use crate::card::install::body_status;
 use crate::card::platform::{Apdu, Applets, Platform};
-use crate::card::registry::{Index, Registry, RegistryEntry};
+use crate::card::registry::{Index, LOCK, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
 use crate::lifecycle::{Actors, ApplicationLifeCycle, CardLifeCycle, SecurityDomainLifeCycle};
 use crate::privileges::Privileges;
 use crate::set_status::{SetStatus, Target};
-
-/// b8 of P2: lock when it is set, unlock when it is not.
-const LOCK: u8 = 0x80;
 
 /// Everybody who may ask for anything: what even these may not do does not exist.
 const ANYBODY: Actors = Actors::OPEN
@@ -126,15 +123,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !changes {
             return Ok(());
         }
-        self.commit(|memory, emit| {
-            for (index, entry) in
-                memory.registry.entries().filter(|(index, entry)| below(memory.registry, *index, entry))
-            {
-                if entry.is_locked() != lock {
-                    emit(Change::State(index, entry.state ^ LOCK));
-                }
-            }
-        })
+        self.commit(|_, emit| emit(Change::LockTree(top, lock)))
     }
 
     /// An application or security domain beside the ISD, whose state is the card's.

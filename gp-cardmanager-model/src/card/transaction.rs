@@ -16,7 +16,8 @@ use crate::aid::Aid;
 use crate::card::keys::{self, KeySlot};
 use crate::card::objects::ObjectSlot;
 use crate::card::platform::Memory;
-use crate::card::registry::{Index, Occupant, RegistryEntry};
+use crate::card::registry::{Index, LOCK, Occupant, Registry, RegistryEntry};
+use crate::delete::DeleteKeys;
 use crate::entry::ImplicitSelection;
 use crate::privileges::Privileges;
 
@@ -25,10 +26,13 @@ use crate::privileges::Privileges;
 pub(crate) enum Change<'c> {
     /// The registry slot becomes this.
     Entry(Index, &'c RegistryEntry),
-    /// The registry slot becomes free, and so does all that its occupant kept.
-    Remove(Index),
+    /// The registry slot becomes free, those of its modules, with `true` those of its applications, and all that these kept.
+    /// One record, however many go: so a full card can always delete.
+    Remove(Index, bool),
     /// Another life cycle state.
     State(Index, u8),
+    /// The security domain and all below it are LOCKED, or are so no longer.
+    LockTree(Index, bool),
     /// Other privileges.
     Privileges(Index, Privileges),
     /// Another associated security domain.
@@ -43,6 +47,8 @@ pub(crate) enum Change<'c> {
     Key(usize, &'c KeySlot),
     /// The key slot becomes free.
     RemoveKey(usize),
+    /// The slots of all keys of this security domain that match become free.
+    RemoveKeys(Index, DeleteKeys),
     /// The sequence counter in the key slot.
     Sequence(usize, SequenceCounter),
     /// The failure counter in the key slot.
@@ -134,7 +140,7 @@ impl Change<'_> {
                 .put(&[u8::from(entry.explicit), entry.provider_length])
                 .put(entry.provider())
                 .put(&entry.confirmation.to_be_bytes()),
-            Self::Remove(index) => record.put(&[0x02]).index(index),
+            Self::Remove(index, related) => record.put(&[0x02]).index(index).put(&[u8::from(related)]),
             Self::State(index, state) => record.put(&[0x03]).index(index).put(&[state]),
             Self::Privileges(index, privileges) => record.put(&[0x04]).index(index).put(&privileges.octets()),
             Self::Domain(index, domain) => record.put(&[0x05]).index(index).index(domain),
@@ -163,6 +169,12 @@ impl Change<'_> {
                 .put(&[object.part])
                 .put(object.value()),
             Self::RemoveObject(slot) => record.put(&[0x0E]).slot(slot),
+            Self::LockTree(top, lock) => record.put(&[0x0F]).index(top).put(&[u8::from(lock)]),
+            Self::RemoveKeys(owner, DeleteKeys { id, version }) => record
+                .put(&[0x10])
+                .index(owner)
+                .put(&[u8::from(version.is_some()), version.unwrap_or(0)])
+                .put(&[u8::from(id.is_some()), id.unwrap_or(0)]),
         };
         record.length
     }
@@ -184,6 +196,14 @@ impl<'r> Fields<'r> {
 
     fn octet(&mut self) -> Result<u8, Unreadable> {
         self.array::<1>().map(|[octet]| octet)
+    }
+
+    fn flag(&mut self) -> Result<bool, Unreadable> {
+        match self.octet()? {
+            0 => Ok(false),
+            1 => Ok(true),
+            _ => Err(Unreadable),
+        }
     }
 
     fn number(&mut self) -> Result<u16, Unreadable> {
@@ -262,12 +282,7 @@ pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unread
             let entry = memory.registry.get_mut(index.slot()).ok_or(Unreadable)?;
             match kind {
                 0x01 => *entry = entry_fields(&mut fields)?,
-                0x02 => {
-                    *entry = RegistryEntry::FREE;
-                    memory.keys.iter_mut().filter(|slot| slot.owner == Some(index)).for_each(KeySlot::wipe);
-                    let kept = memory.objects.iter_mut().filter(|slot| slot.owner == Some(index));
-                    kept.for_each(|slot| *slot = ObjectSlot::FREE);
-                }
+                0x02 => remove(memory, index, fields.flag()?),
                 0x03 => entry.state = fields.octet()?,
                 0x04 => entry.privileges = fields.privileges()?,
                 0x05 => entry.domain = fields.index()?,
@@ -313,9 +328,48 @@ pub(crate) fn apply(memory: &mut Memory<'_>, record: &[u8]) -> Result<(), Unread
                 slot.octets.get_mut(..octets.len()).ok_or(Unreadable)?.copy_from_slice(octets);
             }
         }
+        0x0F => {
+            let top = fields.index()?;
+            memory.registry.get(top.slot()).ok_or(Unreadable)?;
+            lock_tree(memory.registry, top, fields.flag()?);
+        }
+        0x10 => {
+            let owner = Some(fields.index()?);
+            let version = fields.flag()?.then_some(fields.octet()?);
+            let id = fields.flag()?.then_some(fields.octet()?);
+            let wanted = DeleteKeys { id, version };
+            let doomed = |slot: &&mut KeySlot| slot.owner == owner && !slot.pending;
+            let doomed = memory.keys.iter_mut().filter(doomed).filter(|slot| wanted.matches(slot.version, slot.id));
+            doomed.for_each(KeySlot::wipe);
+        }
         _ => return Err(Unreadable),
     }
     fields.end()
+}
+
+/// Frees what goes with `target`, and all that it kept.
+fn remove(memory: &mut Memory<'_>, target: Index, related: bool) {
+    for (index, entry) in (0_u16..).map(Index).zip(memory.registry.iter_mut()) {
+        if entry.goes_with(index, target, related) {
+            *entry = RegistryEntry::FREE;
+            memory.keys.iter_mut().filter(|slot| slot.owner == Some(index)).for_each(KeySlot::wipe);
+            let kept = memory.objects.iter_mut().filter(|slot| slot.owner == Some(index));
+            kept.for_each(|slot| *slot = ObjectSlot::FREE);
+        }
+    }
+}
+
+/// Locks or unlocks a tree; who is so already stays as it is.
+fn lock_tree(registry: &mut [RegistryEntry], top: Index, lock: bool) {
+    for slot in 0..registry.len() {
+        let Ok(index) = u16::try_from(slot).map(Index) else { return };
+        let changes = registry
+            .entry(index)
+            .is_some_and(|entry| entry.is_application() && entry.is_locked() != lock && registry.is_below(index, top));
+        if let Some(entry) = registry.get_mut(slot).filter(|_| changes) {
+            entry.state ^= LOCK;
+        }
+    }
 }
 
 /// Everything that lasts, as changes of an empty memory: what a snapshot holds.

@@ -111,14 +111,7 @@ where
     fn reply(&mut self, reply: Reply<'_>, slot: &mut Slot) -> Result<Step, Failure> {
         let step = self.handshake.reply(reply, slot);
         if let Some(guard) = &mut self.guard {
-            match step {
-                Ok(Step::Done) => guard.succeeded(),
-                Err(Failure::Refused(refusal)) if refusal.instruction == gp_apdu::ins::INITIALIZE_UPDATE => {
-                    guard.take_back();
-                }
-                Err(Failure::Channel(gp_scp03::Error::TryS16)) => guard.take_back(),
-                _ => {}
-            }
+            guard.note(step);
         }
         step
     }

@@ -1,6 +1,8 @@
 //! A count of failed attempts, kept by the host so that it stops before the card does.
 
-use super::Failure;
+use gp_apdu::ins;
+
+use super::{Failure, Step};
 
 /// Counts attempts to open a session that did not succeed, and refuses a further one at a limit of the caller's choice.
 ///
@@ -10,7 +12,8 @@ use super::Failure;
 /// Only a card that refuses INITIALIZE UPDATE has made no attempt of it. A success sets the count to zero.
 ///
 /// One guard belongs to one key set of one card. To survive the program, store [`failures`](Self::failures) **plus one**
-/// before an attempt and what it is afterwards, and go on with [`resume`](Self::resume).
+/// before an attempt and what it is afterwards, and go on with [`resume`](Self::resume). A rotation carries two guards and
+/// stores them with its record ([`Rotation::guarded`](super::Rotation::guarded)).
 ///
 /// ```
 /// use gp_cardmanager_model::host::{Failure, Guard};
@@ -51,6 +54,12 @@ impl Guard {
         self.failures
     }
 
+    /// So many may fail.
+    #[must_use]
+    pub const fn limit(&self) -> u8 {
+        self.limit
+    }
+
     /// How many more may fail.
     #[must_use]
     pub const fn failures_left(&self) -> u8 {
@@ -77,6 +86,16 @@ impl Guard {
     /// Takes note that the keys opened a session.
     pub const fn succeeded(&mut self) {
         self.failures = 0;
+    }
+
+    /// Takes note of what an answer to the attempt under way came to: open, refused before any key was tried, or neither.
+    pub(super) fn note(&mut self, step: Result<Step, Failure>) {
+        match step {
+            Ok(Step::Done) => self.succeeded(),
+            Err(Failure::Refused(refusal)) if refusal.instruction == ins::INITIALIZE_UPDATE => self.take_back(),
+            Err(Failure::Channel(gp_scp03::Error::TryS16)) => self.take_back(),
+            _ => {}
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use gp_scp03::{Challenge, Error, Key, KeyId, Reply, SecurityLevel, StaticKeys};
 use subtle::ConstantTimeEq;
 
 use super::handshake::Handshake;
-use super::{Cover, Draft, Failure, NewKeys, PutKeys, Refusal, Slot, Step, Task, accepted, delete};
+use super::{Cover, Draft, Failure, Guard, NewKeys, PutKeys, Refusal, Slot, Step, Task, accepted, delete};
 use crate::delete::{Delete, DeleteKeys};
 use crate::put_key::BlockForm;
 
@@ -65,7 +65,14 @@ pub enum Opens {
     New,
 }
 
-/// The record of a rotation, without the keys: 15 octets for the caller to store beside them.
+/// Whose turn it is to open a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Old,
+    New,
+}
+
+/// The record of a rotation, without the keys: 19 octets for the caller to store beside them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Rotation {
     stage: RotationStage,
@@ -75,14 +82,16 @@ pub struct Rotation {
     delete_old: bool,
     /// Of the new keys, so that a rotation is never gone on with under other ones.
     check_values: [[u8; 3]; 3],
+    /// Of the old set and of the new one.
+    guards: Option<(Guard, Guard)>,
 }
 
 impl Rotation {
     /// Octets of the record.
-    pub const LEN: usize = 15;
+    pub const LEN: usize = 19;
 
     /// First octet of the record: its layout.
-    const LAYOUT: u8 = 0x01;
+    const LAYOUT: u8 = 0x02;
 
     /// A rotation that adds the new set as `new_version`, 01 to 7F, which the card must not have. The old set stays until
     /// it is deleted, so this is the safer way. `old_version` 00 is the first key set of the card: for initial keys that
@@ -102,7 +111,40 @@ impl Rotation {
     fn prepare(old_version: u8, new_version: u8, replace: bool, new: &StaticKeys) -> Self {
         let check_values = check_values(new);
         let stage = RotationStage::Prepared;
-        Self { stage, old_version, new_version, replace, delete_old: false, check_values }
+        Self { stage, old_version, new_version, replace, delete_old: false, check_values, guards: None }
+    }
+
+    /// Counts attempts to open sessions that did not succeed, for the old set and for the new one, and makes no further
+    /// one when the guard of the set says so ([`Failure::Stopped`]). Where the new set takes the old one's version, the
+    /// card may count for both together, so each attempt is counted by both guards.
+    ///
+    /// The counts are part of the record, and [`Rotate`] has it stored before and after each attempt: what a power cut
+    /// leaves open, counts. After a stop find out why, and go on with new guards on the record that was read back.
+    ///
+    /// Leave two attempts to each: the first run after an interruption looks which of the sets the card has.
+    #[must_use]
+    pub const fn guarded(self, old: Guard, new: Guard) -> Self {
+        Self { guards: Some((old, new)), ..self }
+    }
+
+    /// The guards of the old set and of the new one, as they stand.
+    #[must_use]
+    pub const fn guards(&self) -> Option<(Guard, Guard)> {
+        self.guards
+    }
+
+    /// Counts for one set; for both, where they share a version.
+    fn count(&mut self, set: Set, counted: impl Fn(&mut Guard) -> Result<(), Failure>) -> Result<(), Failure> {
+        let shared = self.old_version == self.new_version;
+        if let Some((old, new)) = &mut self.guards {
+            if shared || set == Set::Old {
+                counted(old)?;
+            }
+            if shared || set == Set::New {
+                counted(new)?;
+            }
+        }
+        Ok(())
     }
 
     /// Deletes the old set when the new one is proved. Sets that are replaced, and initial ones, go by themselves.
@@ -171,11 +213,15 @@ impl Rotation {
     /// The record, to be stored.
     #[must_use]
     pub fn to_bytes(&self) -> [u8; Self::LEN] {
-        let flags = u8::from(self.replace) | (u8::from(self.delete_old) << 1);
+        let flags = u8::from(self.replace) | (u8::from(self.delete_old) << 1) | (u8::from(self.guards.is_some()) << 2);
         let [[a, b, c], [d, e, f], [g, h, i]] = self.check_values;
         let head = [Self::LAYOUT, self.stage.octet(), self.old_version, self.new_version, flags];
         let [layout, stage, old, new, flags] = head;
-        let body = [layout, stage, old, new, flags, a, b, c, d, e, f, g, h, i];
+        let [j, k, l, m] = match self.guards {
+            Some((old, new)) => [old.failures(), old.limit(), new.failures(), new.limit()],
+            None => [0; 4],
+        };
+        let body = [layout, stage, old, new, flags, a, b, c, d, e, f, g, h, i, j, k, l, m];
         let sum = body.iter().fold(0x5A_u8, |sum, octet| sum.rotate_left(1) ^ octet);
         let mut record = [0; Self::LEN];
         record.iter_mut().zip(body.iter().chain(&[sum])).for_each(|(to, from)| *to = *from);
@@ -185,7 +231,8 @@ impl Rotation {
     /// Reads a record; `None` when it is none, or damaged.
     #[must_use]
     pub fn from_bytes(record: &[u8]) -> Option<Self> {
-        let &[Self::LAYOUT, stage, old_version, new_version, flags, a, b, c, d, e, f, g, h, i, _] = record else {
+        let &[Self::LAYOUT, stage, old_version, new_version, flags, a, b, c, d, e, f, g, h, i, j, k, l, m, _] = record
+        else {
             return None;
         };
         let rotation = Self {
@@ -195,6 +242,7 @@ impl Rotation {
             replace: flags & 1 != 0,
             delete_old: flags & 2 != 0,
             check_values: [[a, b, c], [d, e, f], [g, h, i]],
+            guards: (flags & 4 != 0).then_some((Guard::resume(j, k), Guard::resume(l, m))),
         };
         (rotation.to_bytes() == record).then_some(rotation)
     }
@@ -221,7 +269,11 @@ pub enum DekProof {
 ///
 /// - `R` makes a fresh challenge for each session that is opened, from a generator that nobody can foresee.
 /// - `P` stores the record ([`Rotation::to_bytes`]) before it answers. It is called before PUT KEY leaves and after each
-///   step that the card has proved. If it fails, nothing more is sent.
+///   step that the card has proved; in a rotation with guards also before each session is opened, and when the card has
+///   answered. If it fails, nothing more is sent.
+///
+/// Nothing is tried twice in one run. A rotation that is run again and again should have guards
+/// ([`Rotation::guarded`]), so that keys which do not open the card are not tried until it locks.
 ///
 /// After any failure, and after a power cut at any point, read the record back and run the operation again: it finds out
 /// which set opens the card and goes on. Finding out costs one INITIALIZE UPDATE and no failed authentication, as the card
@@ -231,12 +283,12 @@ pub enum DekProof {
 /// the wire could pretend that the card agreed. Yields the record, finished.
 ///
 /// ```no_run
-/// # use gp_cardmanager_model::host::{Error, Failure, Host, Rotate, Rotation, run};
+/// # use gp_cardmanager_model::host::{Error, Failure, Guard, Host, Rotate, Rotation, run};
 /// # use gp_scp03::{Challenge, SecurityLevel, StaticKeys};
 /// # fn random() -> [u8; 8] { [0; 8] }
 /// # fn store(_: &[u8]) -> std::io::Result<()> { Ok(()) }
 /// # fn f<X: gp_apdu::Transport>(host: &mut Host<'_>, link: &mut X, old: &StaticKeys, new: &StaticKeys) -> Result<(), Error<X::Error>> {
-/// let rotation = Rotation::add(0x01, 0x02, new).deleting_old();
+/// let rotation = Rotation::add(0x01, 0x02, new).deleting_old().guarded(Guard::default(), Guard::default());
 /// // Store the new keys and rotation.to_bytes() here, before anything else happens.
 /// let rotate = Rotate::new(rotation, old, new, SecurityLevel::Full, || Ok(Challenge::new(&random())?), |rotation| {
 ///     store(&rotation.to_bytes()).map_err(|_| Failure::Stopped)
@@ -323,20 +375,42 @@ where
         Ok(())
     }
 
-    fn handshake(&mut self, key_version: u8) -> Result<Handshake<'a>, Failure> {
+    /// Stores the record where counting changes it.
+    fn count(&mut self, set: Set, counted: impl Fn(&mut Guard) -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut rotation = self.rotation;
+        rotation.count(set, counted)?;
+        if rotation != self.rotation {
+            (self.persist)(&rotation)?;
+            self.rotation = rotation;
+        }
+        Ok(())
+    }
+
+    /// A session to be opened, counted and stored as an attempt that has failed until the card says otherwise.
+    fn attempt(&mut self, set: Set, key_version: u8) -> Result<Handshake<'a>, Failure> {
         let mut handshake = Handshake::new((self.random)()?, self.level);
         handshake.key_version = key_version;
+        self.count(set, Guard::attempt)?;
         Ok(handshake)
+    }
+
+    /// Counts what the attempt came to.
+    fn noted(&mut self, set: Set, step: Result<Step, Failure>) -> Result<Step, Failure> {
+        self.count(set, |guard| {
+            guard.note(step);
+            Ok(())
+        })?;
+        step
     }
 
     fn open_old(&mut self) -> Result<Action<'a>, Failure> {
         // An initial set that is listed as FF is reached as the first one.
         let version = if self.rotation.old_version == 0xFF { 0 } else { self.rotation.old_version };
-        Ok(Action::OpenOld(self.handshake(version)?))
+        Ok(Action::OpenOld(self.attempt(Set::Old, version)?))
     }
 
     fn open_new(&mut self) -> Result<Action<'a>, Failure> {
-        Ok(Action::OpenNew(self.handshake(self.rotation.new_version)?))
+        Ok(Action::OpenNew(self.attempt(Set::New, self.rotation.new_version)?))
     }
 
     /// Where this run begins.
@@ -439,16 +513,22 @@ where
     fn reply(&mut self, reply: Reply<'_>, slot: &mut Slot) -> Result<Step, Failure> {
         let probing = self.is_probing();
         let action = match &mut self.action {
-            Action::OpenOld(handshake) => match handshake.reply(reply, slot)? {
-                Step::Done => Action::Put(self.put_keys()),
-                step => return Ok(step),
-            },
-            Action::OpenNew(handshake) => match handshake.reply(reply, slot) {
-                Ok(Step::Done) => self.after_opening()?,
-                // The card has no such version: PUT KEY has not come through.
-                Err(Failure::Refused(refusal)) if probing && refusal == NO_SUCH_VERSION => self.open_old()?,
-                step => return step,
-            },
+            Action::OpenOld(handshake) => {
+                let step = handshake.reply(reply, slot);
+                match self.noted(Set::Old, step)? {
+                    Step::Done => Action::Put(self.put_keys()),
+                    step => return Ok(step),
+                }
+            }
+            Action::OpenNew(handshake) => {
+                let step = handshake.reply(reply, slot);
+                match self.noted(Set::New, step) {
+                    Ok(Step::Done) => self.after_opening()?,
+                    // The card has no such version: PUT KEY has not come through.
+                    Err(Failure::Refused(refusal)) if probing && refusal == NO_SUCH_VERSION => self.open_old()?,
+                    step => return step,
+                }
+            }
             Action::Put(put) => {
                 put.reply(reply, slot)?;
                 self.advance(RotationStage::Stored)?;

@@ -20,7 +20,7 @@ use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::storage::{Slot, Storage};
 use gp_cardmanager_model::card::{
     Apdu, AppHandle, Applets, Card, Channel, FactoryKeySet, FactoryKeys, Installation, KeySlot, Memory, ObjectSlot,
-    Platform, Profile, RegistryEntry,
+    Platform, Profile, RegistryEntry, Room,
 };
 use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::{Challenge, ChallengePolicy, Initiator, Key, Mode, Reply, SecureChannel, SecurityLevel, StaticKeys};
@@ -181,7 +181,7 @@ pub(crate) fn toy_signature(components: &[(u8, &[u8])], message: &[u8]) -> Vec<u
 /// What an application was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    Install { instance: Aid, load_file: Aid, module: Aid, parameters: Vec<u8> },
+    Install { instance: Aid, load_file: Aid, module: Aid, parameters: Vec<u8>, room: Room },
     Select(Aid),
     Deselect(Aid),
     Process { instance: Aid, header: Header, data: Vec<u8>, level: Option<SecurityLevel> },
@@ -202,6 +202,8 @@ pub(crate) struct Manners {
     pub(crate) decrypts: bool,
     /// Packages that no applet here can use, in any version.
     pub(crate) lacks: BTreeSet<Vec<u8>>,
+    /// Octets that a load file finds free, as far as that is limited.
+    pub(crate) free: Option<u32>,
     /// These use the secure channel of their security domain.
     pub(crate) secure: BTreeSet<Vec<u8>>,
     /// These answer their FCI when selected.
@@ -244,6 +246,7 @@ impl Applets for Desk {
             load_file: installation.load_file,
             module: installation.module,
             parameters: installation.parameters.to_vec(),
+            room: installation.room,
         });
         Ok(())
     }
@@ -305,6 +308,11 @@ impl Applets for Desk {
 
     fn delete(&mut self, app: AppHandle) {
         self.note(Event::Delete(app.instance));
+    }
+
+    fn has_room(&self, room: &Room) -> bool {
+        let wanted = room.code.unwrap_or(0) + room.non_volatile.unwrap_or(0);
+        self.0.borrow().free.is_none_or(|free| wanted <= free)
     }
 
     fn provides(&self, package: &Aid, _: (u8, u8)) -> bool {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use gp_apdu::{CommandBuf, Form, Header, Le, Response, StatusWord, ins};
+use gp_apdu::{CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
 
 use super::Deviation;
 use crate::card::platform::{Applets, Platform};
@@ -15,6 +15,8 @@ const ROOM: usize = 512;
 /// Where an answer waits for GET RESPONSE. Without a deviation that needs it there is no memory here.
 pub(in crate::card) struct Held<'m> {
     memory: &'m mut [u8],
+    /// The channel that it is for.
+    channel: LogicalChannel,
     /// What has not been handed out.
     start: usize,
     end: usize,
@@ -25,7 +27,7 @@ pub(in crate::card) struct Held<'m> {
 impl<'m> Held<'m> {
     /// Without memory: nothing is held back.
     pub(in crate::card) fn none() -> Self {
-        Self { memory: &mut [], start: 0, end: 0, status: StatusWord::OK }
+        Self { memory: &mut [], channel: LogicalChannel::BASIC, start: 0, end: 0, status: StatusWord::OK }
     }
 
     /// Takes its memory from the end of `memory`; `None` where there is too little.
@@ -45,9 +47,10 @@ impl<'m> Held<'m> {
     }
 
     /// Takes an answer in; `false` where it is too long.
-    fn keep(&mut self, data: &[u8], status: StatusWord) -> bool {
+    fn keep(&mut self, channel: LogicalChannel, data: &[u8], status: StatusWord) -> bool {
         let Some(room) = self.memory.get_mut(..data.len()) else { return false };
         room.copy_from_slice(data);
+        self.channel = channel;
         (self.start, self.end, self.status) = (0, data.len(), status);
         true
     }
@@ -82,7 +85,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if refused {
             return status(buffer, StatusWord::WRONG_LENGTH);
         }
-        if header.ins == ins::GET_RESPONSE && !header.cla.is_gp() && self.held.left() > 0 {
+        // In both classes (GPCS table 11-1), on the channel of the command.
+        let fetches = header.ins == ins::GET_RESPONSE && header.cla.channel() == self.held.channel;
+        if fetches && self.held.left() > 0 {
             return self.hand_out(buffer, le);
         }
         self.held.forget();
@@ -109,7 +114,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             return answered;
         };
         let length = data.len();
-        let level = self.channel(header.cla.channel()).and_then(|channel| channel.responder.level());
+        let channel = header.cla.channel();
+        let level = self.channel(channel).and_then(|channel| channel.responder.level());
         let more = sw == StatusWord::MORE_DATA && header.ins == ins::GET_STATUS;
         if more
             && level.is_some_and(gp_scp03::SecurityLevel::has_r_mac)
@@ -127,10 +133,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let low = u8::try_from(length).unwrap_or(0);
             return status(buffer, StatusWord(u16::from_be_bytes([0x6C, low])));
         }
-        if more && self.deviates(Deviation::MoreDataFetched) && self.held.keep(data, sw) {
+        if more && self.deviates(Deviation::MoreDataFetched) && self.held.keep(channel, data, sw) {
             return status(buffer, sw);
         }
-        if self.deviates(Deviation::GetResponse) && self.held.keep(data, sw) {
+        if self.deviates(Deviation::GetResponse) && self.held.keep(channel, data, sw) {
             let announcement = self.held.announcement();
             return status(buffer, announcement);
         }

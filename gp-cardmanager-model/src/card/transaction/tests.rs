@@ -171,7 +171,7 @@ fn who_is_removed_takes_keys_and_objects_along() {
     change(&mut ram, Change::Key(0, &key));
     change(&mut ram, Change::Object(0, &own));
     change(&mut ram, Change::Object(1, &object(4)));
-    change(&mut ram, Change::Remove(Index(1)));
+    change(&mut ram, Change::Remove(Index(1), false));
     assert_eq!(ram.registry[1], RegistryEntry::FREE);
     assert_eq!(ram.registry[2], entry);
     assert_eq!((ram.keys[0].owner, ram.keys[0].octets), (None, [0; 32]));
@@ -179,11 +179,61 @@ fn who_is_removed_takes_keys_and_objects_along() {
 }
 
 #[test]
+fn one_record_takes_a_load_file_its_modules_and_applications() {
+    for related in [false, true] {
+        let mut ram = Ram::blank();
+        let file = RegistryEntry { occupant: Occupant::LoadFile, file: None, ..entry() };
+        let of_file = |occupant| RegistryEntry { occupant, file: Some(Index(1)), ..entry() };
+        ram.registry[1] = file;
+        ram.registry[2] = of_file(Occupant::Module);
+        ram.registry[3] = of_file(Occupant::Application);
+        // One that is being installed from a file in that place is none of it.
+        ram.registry[4] = RegistryEntry { pending: true, ..of_file(Occupant::Module) };
+        ram.registry[5] = RegistryEntry { file: Some(Index(0)), ..of_file(Occupant::Application) };
+        ram.objects[0].owner = Some(Index(3));
+        assert_eq!(change(&mut ram, Change::Remove(Index(1), related)), 4);
+        let left = ram.registry.iter().map(|entry| entry.occupant != Occupant::Free).collect::<Vec<_>>();
+        assert_eq!(left, [false, false, false, !related, true, true]);
+        assert_eq!(ram.objects[0].owner.is_none(), related);
+    }
+}
+
+#[test]
+fn one_record_locks_and_unlocks_a_tree() {
+    let mut ram = Ram::blank();
+    let app = |occupant, domain, state| RegistryEntry { occupant, domain: Index(domain), state, ..entry() };
+    ram.registry[0] = app(Occupant::Domain, 0, 0x0F);
+    ram.registry[1] = app(Occupant::Domain, 0, 0x0F);
+    ram.registry[2] = app(Occupant::Application, 1, 0x07);
+    ram.registry[3] = app(Occupant::Application, 1, 0x87);
+    ram.registry[4] = app(Occupant::LoadFile, 1, 0x01);
+    ram.registry[5] = app(Occupant::Application, 0, 0x07);
+    let states = |ram: &Ram| ram.registry.iter().map(|entry| entry.state).collect::<Vec<_>>();
+    change(&mut ram, Change::LockTree(Index(1), true));
+    assert_eq!(states(&ram), [0x0F, 0x8F, 0x87, 0x87, 0x01, 0x07]);
+    change(&mut ram, Change::LockTree(Index(1), false));
+    assert_eq!(states(&ram), [0x0F, 0x0F, 0x07, 0x07, 0x01, 0x07]);
+}
+
+#[test]
+fn one_record_takes_all_keys_that_match() {
+    for (id, version, left) in [(Some(1), Some(2), 5), (None, Some(2), 4), (Some(1), None, 4), (None, None, 2)] {
+        let mut ram = Ram::blank();
+        for (slot, (owner, version, id)) in [(1, 2, 1), (1, 2, 2), (1, 3, 1), (1, 3, 2), (4, 2, 1)].iter().enumerate() {
+            ram.keys[slot] = KeySlot { owner: Some(Index(*owner)), version: *version, id: *id, ..key(16, 0) };
+        }
+        ram.keys[5] = KeySlot { owner: Some(Index(1)), version: 2, id: 1, pending: true, ..key(16, 0) };
+        assert_eq!(change(&mut ram, Change::RemoveKeys(Index(1), DeleteKeys { id, version })), 7);
+        assert_eq!(ram.keys.iter().filter(|slot| slot.owner.is_some()).count(), left, "{id:?} {version:?}");
+    }
+}
+
+#[test]
 fn records_that_mean_nothing_are_unreadable() {
     let mut ram = Ram::blank();
     assert_eq!(apply(&mut ram.memory(), &[]), Err(Unreadable));
     for kind in 0..=u8::MAX {
-        if !(0x01..=0x0E).contains(&kind) {
+        if !(0x01..=0x10).contains(&kind) {
             assert_eq!(apply(&mut ram.memory(), &[kind, 0, 0, 0, 0, 0]), Err(Unreadable), "{kind}");
         }
     }
@@ -191,7 +241,8 @@ fn records_that_mean_nothing_are_unreadable() {
     let (entry, key, object) = (entry(), key(16, 0), object(3));
     for change in [
         Change::Entry(Index(6), &entry),
-        Change::Remove(Index(6)),
+        Change::Remove(Index(6), true),
+        Change::LockTree(Index(6), true),
         Change::State(Index(0xFFFF), 1),
         Change::Key(6, &key),
         Change::RemoveKey(0xFFFE),
@@ -246,7 +297,9 @@ fn only_what_lengthens_a_snapshot_grows() {
         assert!(change.growth() > 0, "{change:?}");
     }
     for change in [
-        Change::Remove(Index(0)),
+        Change::Remove(Index(0), true),
+        Change::LockTree(Index(0), true),
+        Change::RemoveKeys(Index(0), DeleteKeys { id: None, version: Some(1) }),
         Change::State(Index(0), 1),
         Change::Privileges(Index(0), Privileges::NONE),
         Change::Domain(Index(0), Index(0)),
