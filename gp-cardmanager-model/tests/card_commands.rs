@@ -18,9 +18,7 @@ fn segment(header: [u8; 4], data: &[u8]) -> Vec<u8> {
 /// A card with an application.
 fn populated(bench: &mut Bench) -> TestCard<'_> {
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    drop(session_with_app(&mut card));
     card.reset();
     card
 }

@@ -553,6 +553,19 @@ enum Fault {
     AnswerStale,
 }
 
+impl Fault {
+    /// All but the cuts.
+    const WHOLE: [Self; 7] = [
+        Self::CommandLost,
+        Self::AnswerLost,
+        Self::AnswerDoubled,
+        Self::CommandTwice { second: false },
+        Self::CommandTwice { second: true },
+        Self::CommandLostStale,
+        Self::AnswerStale,
+    ];
+}
+
 /// A link with one fault, at one exchange counted from when it was set.
 struct Faulty<'c, 'm> {
     card: &'c mut TestCard<'m>,
@@ -562,6 +575,12 @@ struct Faulty<'c, 'm> {
     /// The longest answer since the fault was set, and whether the fault did something.
     longest: usize,
     struck: bool,
+}
+
+impl<'c, 'm> Faulty<'c, 'm> {
+    const fn new(card: &'c mut TestCard<'m>) -> Self {
+        Self { card, exchanges: 0, fault: None, before: vec![], longest: 0, struck: false }
+    }
 }
 
 impl Transport for Faulty<'_, '_> {
@@ -714,7 +733,7 @@ fn run_with(level: SecurityLevel, last: usize, fault: Option<(usize, Fault)>, ex
     bench.flash = Shared::new(128);
     let (flash, desk, parts) = (bench.flash.clone(), bench.desk.clone(), parts(&bench));
     let mut card = bench.card();
-    let mut link = Faulty { card: &mut card, exchanges: 0, fault: None, before: vec![], longest: 0, struck: false };
+    let mut link = Faulty::new(&mut card);
     let (mut command, mut response) = ([0; 300], [0; 600]);
     let mut host = host::Host::new(&mut command, &mut response, ());
     let keys = factory_keys();
@@ -761,16 +780,7 @@ fn faulty_links(level: SecurityLevel) -> Links {
         let truth = good.result.as_ref().unwrap().clone();
         let undone_events = if at == 0 { vec![] } else { run_with(level, at - 1, None, None).events };
         for exchange in 0..good.exchanges {
-            let others = [
-                Fault::CommandLost,
-                Fault::AnswerLost,
-                Fault::AnswerDoubled,
-                Fault::CommandTwice { second: false },
-                Fault::CommandTwice { second: true },
-                Fault::CommandLostStale,
-                Fault::AnswerStale,
-            ];
-            for fault in (0..good.longest).map(Fault::Cut).chain(others) {
+            for fault in (0..good.longest).map(Fault::Cut).chain(Fault::WHOLE) {
                 let tried = run_with(level, at, Some((exchange, fault)), Some(&good.after));
                 if !tried.struck {
                     continue;
@@ -829,20 +839,10 @@ fn a_link_that_times_out_truncates_or_duplicates() {
 fn a_handshake_over_a_link_that_times_out_truncates_or_duplicates() {
     let (mut opened, mut failed) = (0, 0);
     for exchange in 0..2 {
-        let others = [
-            Fault::CommandLost,
-            Fault::AnswerLost,
-            Fault::AnswerDoubled,
-            Fault::CommandTwice { second: false },
-            Fault::CommandTwice { second: true },
-            Fault::CommandLostStale,
-            Fault::AnswerStale,
-        ];
-        for fault in (0..34).map(Fault::Cut).chain(others) {
+        for fault in (0..34).map(Fault::Cut).chain(Fault::WHOLE) {
             let mut bench = Bench::new();
             let mut card = bench.card();
-            let mut link =
-                Faulty { card: &mut card, exchanges: 0, fault: None, before: vec![], longest: 0, struck: false };
+            let mut link = Faulty::new(&mut card);
             let (mut command, mut response) = ([0; 300], [0; 600]);
             let mut host = host::Host::new(&mut command, &mut response, ());
             let keys = factory_keys();

@@ -111,9 +111,9 @@ fn the_holder_of_final_application_is_never_locked() {
     make_app(&mut card, &mut host, &PACKAGE, &MODULE, &APP);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x9000);
     refused(&mut card, &mut host, 0x40, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY], 0x6985);
-    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000100"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(update(&mut card, &mut host, &APP, &hex("000100")), 0x9000);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x00], &APP), 0x9000);
-    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(update(&mut card, &mut host, &APP, &hex("000200")), 0x9000);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x6985);
 }
 
@@ -133,10 +133,15 @@ fn the_holder_of_final_application_can_be_selected() {
     // INSTALLED: not yet.
     refused(&mut card, &mut host, 0x40, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY], 0x6985);
     assert_eq!(host.install(&mut card, 0x08, 0, &[EMPTY, EMPTY, &APP, &[0x00], EMPTY, EMPTY]).1, 0x9000);
-    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &APP, &hex("000200"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(update(&mut card, &mut host, &APP, &hex("000200")), 0x9000);
     // So a locked card has somebody.
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
     assert_eq!(select(&mut card, &APP).1, 0x6283);
+}
+
+/// INSTALL [for registry update] with other privileges.
+fn update(card: &mut TestCard<'_>, host: &mut Host, name: &[u8], privileges: &[u8]) -> u16 {
+    host.install(card, 0x40, 0, &[EMPTY, EMPTY, name, privileges, EMPTY, EMPTY]).1
 }
 
 /// Everything that GET STATUS shows to the ISD.
@@ -373,6 +378,10 @@ fn make_selectable_checks_in_order() {
     let listed = host.send(&mut card, [0x80, 0xF2, 0x40, 0x02], &[tlv(0x4F, &OTHER), hex("5C049F70C5CF")].concat());
     assert_eq!(listed.0, hex("E30C 9F700107 C503100000 CF0143"));
     refused(&mut card, &mut host, 0x08, &[EMPTY, EMPTY, &OTHER, &[0], EMPTY, EMPTY], 0x6985);
+    // Card Reset is not.
+    assert_eq!(host.install(&mut card, 0x04, 0, &[&PACKAGE, &MODULE, &PLAIN, &[0], &hex("C900"), EMPTY]).1, 0x9000);
+    assert_eq!(host.install(&mut card, 0x08, 0, &[EMPTY, EMPTY, &PLAIN, &hex("040000"), EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(privileges(&mut card, 0x40, &PLAIN), hex("040000"));
     drop(card);
     bench.assert_lasting();
 }
@@ -405,9 +414,6 @@ fn card_reset_and_final_application_have_one_holder_and_return_to_the_isd() {
     assert_eq!(say(&mut card, "80CA006600").1, 0x6D00, "an application");
     // One registry update that gives up one and cannot get the other.
     let mut host = isd(&mut card);
-    let update = |card: &mut TestCard<'_>, host: &mut Host, name: &[u8], privileges: &[u8]| {
-        host.install(card, 0x40, 0, &[EMPTY, EMPTY, name, privileges, EMPTY, EMPTY]).1
-    };
     assert_eq!(update(&mut card, &mut host, &APP, &last), 0x6985);
     assert_eq!(update(&mut card, &mut host, &OTHER, EMPTY), 0x9000);
     assert_eq!(update(&mut card, &mut host, &OTHER, &hex("000000")), 0x9000);
@@ -480,7 +486,14 @@ fn a_named_slot_of_the_basic_channel_is_selected_after_a_reset() {
     let mut host = isd(&mut card);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &APP), 0x9000);
     card.reset();
-    assert_eq!(say(&mut card, "80CA006600").1, 0x9000);
+    assert_eq!(say(&mut card, "80CA006600").1, 0x9000, "the ISD");
+    let mut host = isd(&mut card);
+    make_app(&mut card, &mut host, &PACKAGE, &MODULE, &OTHER);
+    assert_eq!(update(&mut card, &mut host, &OTHER, &hex("000200")), 0x9000);
+    card.reset();
+    desk.take_events();
+    assert_eq!(say(&mut card, "8010000001AA00"), (vec![0xAA], 0x9000));
+    assert!(matches!(desk.take_events()[..], [Event::Process { instance, .. }] if instance.as_bytes() == OTHER));
 }
 
 #[test]

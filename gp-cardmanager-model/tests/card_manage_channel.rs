@@ -85,10 +85,16 @@ fn twenty_channels_and_one() {
     assert_eq!(say(&mut card, "CFCA006600"), (vec![], 0x6881));
     drop(card);
     let mut bench = Bench::new();
+    let desk = bench.desk.clone();
     bench.ram = Ram::new(24, 24, 16, 1);
     let mut card = bench.card();
-    // A security domain rejects what is no command of its own.
+    // A security domain rejects what is no command of its own, and an application gets it.
     assert_eq!(say(&mut card, OPEN), (vec![], 0x6D00));
+    drop(with_apps(&mut card, ["C900", "C900"]));
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    desk.take_events();
+    assert_eq!(say(&mut card, OPEN), (vec![], 0x6D00));
+    assert!(matches!(desk.take_events()[..], [Event::Process { header, .. }] if header.ins == 0x70));
 }
 
 #[test]
@@ -126,6 +132,20 @@ fn who_is_selected_on_a_new_channel() {
     assert_eq!(say(&mut card, "00708002"), (vec![], 0x9000));
     assert_eq!(say(&mut card, "00700002"), (vec![], 0x6999));
     assert_eq!(who(&mut card, 2), "closed");
+}
+
+/// Who is implicitly selectable on channel 0 is selected where a channel has nobody of its own.
+#[test]
+fn who_has_channel_0_has_the_channels_that_nobody_has() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    drop(with_apps(&mut card, ["C900EF03CF0140", "C900"]));
+    card.reset();
+    assert_eq!(who(&mut card, 0), "application");
+    // From channel 0, whoever is selected there.
+    assert_eq!(kit::select(&mut card, &ISD).1, 0x9000);
+    assert_eq!(say(&mut card, OPEN), (vec![1], 0x9000));
+    assert_eq!([0, 1].map(|channel| who(&mut card, channel)), ["domain", "application"]);
 }
 
 #[test]

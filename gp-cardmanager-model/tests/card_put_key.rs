@@ -223,7 +223,16 @@ fn keys_of_every_type_are_kept_and_shown() {
     let usage = Some((Some(KeyUsage(0x8400)), Some(KeyAccess(0x01))));
     let both = Some((Some(KeyUsage(0x1880)), None));
     type Case<'c> = (u8, &'c [(u8, &'c [u8])], &'c [u8], Option<(Option<KeyUsage>, Option<KeyAccess>)>, &'c str);
-    let cases: [Case<'_>; 9] = [
+    let curve: [(u8, &[u8]); 7] = [
+        (0xB1, &[7; 32]),
+        (0xB2, &[0xB2; 32]),
+        (0xB3, &[0xB3; 32]),
+        (0xB4, &[0xB4; 32]),
+        (0xB5, &point),
+        (0xB6, &[0xB6; 32]),
+        (0xB7, &[1]),
+    ];
+    let cases: [Case<'_>; 10] = [
         (0x41, &[(0x80, &[1; 16])], &[1, 2, 3], None, "C0 04 01 41 80 10"),
         (0x42, &[(0x90, &[1; 20])], &[], None, "C0 04 01 42 90 14"),
         (0x43, &[(0x85, &[1; 30])], &[9, 9, 9], None, "C0 04 01 43 85 1E"),
@@ -232,6 +241,8 @@ fn keys_of_every_type_are_kept_and_shown() {
         // An EC key with its curve by reference: the point counts without its 04, the reference is shown itself.
         (0x46, &[(0xB0, &point), (0xF0, &[0x00])], &[], None, "C0 06 01 46 B0 40 F0 00"),
         (0x47, &[(0xB1, &[7; 32]), (0xF0, &[0x03])], &[], None, "C0 06 01 47 B1 20 F0 03"),
+        // The same with its curve: p, a, b, G, n and k.
+        (0x4A, &curve, &[], None, "C0 10 01 4A B1 20 B2 20 B3 20 B4 20 B5 41 B6 20 B7 01"),
         // Usage and access are kept where they are not what the name stands for.
         (0x73, &[(0xB0, &point), (0xF0, &[0x00])], &[], usage, "C0 06 01 73 B0 40 F0 00"),
         (0x48, &[(0xB0, &point), (0xF0, &[0x00])], &[], usage, "C0 0E 01 48 FFB00040 FFF00000 01 84 01 01"),

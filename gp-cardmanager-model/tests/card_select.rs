@@ -278,8 +278,14 @@ fn a_locked_card_selects_the_holder_of_final_application_alone() {
     for (header, data) in [
         ([0x80, 0xE6, 0x02, 0x00], kit::install_fields(&[&PACKAGE, &[], &[], &[], &[]])),
         ([0x80, 0xE6, 0x0C, 0x00], kit::install_fields(&[&SSD_FILE, &SSD_MODULE, &app(4), &[0x80], &hex("C900"), &[]])),
+        ([0x80, 0xE6, 0x08, 0x00], kit::install_fields(&[&[], &[], &app(5), &[0x00], &[], &[]])),
+        ([0x80, 0xE6, 0x10, 0x00], kit::install_fields(&[&app(4), &[], &SSD_FILE, &[], &[], &[]])),
+        ([0x80, 0xE6, 0x20, 0x00], kit::install_fields(&[&[], &[], &app(1), &[], &[], &[]])),
+        ([0x80, 0xE6, 0x40, 0x00], kit::install_fields(&[&[], &[], &app(1), &[0x00], &[], &[]])),
         ([0x80, 0xE8, 0x80, 0x00], hex("C400")),
         ([0x80, 0xE4, 0x00, 0x00], kit::tlv(0x4F, &app(1))),
+        ([0x80, 0xE4, 0x00, 0x00], hex("D20131")),
+        ([0x80, 0xD8, 0x00, 0x01], kit::key_data(kit::factory_keys().dek(), 0x44, &[kit::factory_keys().dek()])),
         ([0x80, 0xE2, 0x90, 0x00], hex("420101")),
     ] {
         assert_eq!(host.status(&mut card, header, &data), 0x6985, "{header:02X?}");
@@ -301,16 +307,20 @@ fn a_terminated_card_answers_get_data_and_nothing_else() {
     for command in [
         "80500000081111111111111111",
         "80F2800202 4F00 00",
+        "80F0800F00",
         "8084000000",
-        "8482010000",
         "8010000000",
         "80E6020000",
+        "80E6200000",
+        "80E8800000",
+        "80E4000003 D20130 00",
+        "80D8008100",
+        "80E2900003 420101",
         "0084000008",
     ] {
-        let (data, status) = say(&mut card, command);
-        assert!(data.is_empty() && [0x6D00, 0x6982].contains(&status), "{command}: {status:04X}");
+        assert_eq!(say(&mut card, command), (vec![], 0x6D00), "{command}");
     }
-    assert_eq!(say(&mut card, "80500000081111111111111111"), (vec![], 0x6D00), "no session opens any more");
+    assert_eq!(say(&mut card, "8482010000"), (vec![], 0x6982), "there is no session to protect it");
     drop(card);
     bench.assert_lasting();
 }
@@ -362,27 +372,29 @@ fn an_application_may_be_all_that_is_left_of_a_locked_card() {
 }
 
 #[test]
-fn a_supplementary_channel_of_a_locked_card_closes_with_its_session() {
-    let mut bench = Bench::new();
-    let desk = bench.desk.clone();
-    let mut card = bench.card();
-    populate(&mut card);
-    assert_eq!(say(&mut card, "0070000000"), (vec![1], 0x9000));
-    assert_eq!(say(&mut card, "0070000000"), (vec![2], 0x9000));
-    assert_eq!(select_on(&mut card, 1, &app(1)).1, 0x9000);
-    let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
-    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
-    assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![0xAA], 0x9000), "its session has not ended");
-    desk.take_events();
-    // Whatever the name: the application is told, and the channel is gone.
-    assert_eq!(select_on(&mut card, 1, &app(1)), (vec![], 0x6A81));
-    assert_eq!(desk.take_events(), [Event::Deselect(aid(&app(1)))]);
-    assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![], 0x6881));
-    assert_eq!(select_on(&mut card, 1, &ISD), (vec![], 0x6881));
-    assert_eq!(say(&mut card, "82CA00CF00").1, 0x9000);
-    assert_eq!(select_on(&mut card, 2, &ISD), (vec![], 0x6A81), "also for the holder of Final Application");
-    assert_eq!(say(&mut card, "82CA00CF00"), (vec![], 0x6881));
-    assert_eq!(host.status(&mut card, [0x80, 0xCA, 0x00, 0xCF], &[]), 0x9000, "the basic channel has not noticed");
+fn a_supplementary_channel_of_a_locked_or_terminated_card_closes_with_its_session() {
+    for state in [0x7F, 0xFF] {
+        let mut bench = Bench::new();
+        let desk = bench.desk.clone();
+        let mut card = bench.card();
+        populate(&mut card);
+        assert_eq!(say(&mut card, "0070000000"), (vec![1], 0x9000));
+        assert_eq!(say(&mut card, "0070000000"), (vec![2], 0x9000));
+        assert_eq!(select_on(&mut card, 1, &app(1)).1, 0x9000);
+        let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
+        assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, state], &[]), 0x9000);
+        assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![0xAA], 0x9000), "its session has not ended");
+        desk.take_events();
+        // Whatever the name: the application is told, and the channel is gone.
+        assert_eq!(select_on(&mut card, 1, &app(1)), (vec![], 0x6A81));
+        assert_eq!(desk.take_events(), [Event::Deselect(aid(&app(1)))]);
+        assert_eq!(say(&mut card, "8110000001 AA 00"), (vec![], 0x6881));
+        assert_eq!(select_on(&mut card, 1, &ISD), (vec![], 0x6881));
+        assert_eq!(say(&mut card, "82CA00CF00").1, 0x9000);
+        assert_eq!(select_on(&mut card, 2, &ISD), (vec![], 0x6A81), "also for the holder of Final Application");
+        assert_eq!(say(&mut card, "82CA00CF00"), (vec![], 0x6881));
+        assert_eq!(host.status(&mut card, [0x80, 0xCA, 0x00, 0xCF], &[]), 0x9000, "the basic channel has not noticed");
+    }
 }
 
 #[test]

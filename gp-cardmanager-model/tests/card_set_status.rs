@@ -82,10 +82,19 @@ fn who_may_change_the_card() {
     assert_eq!(ending.status(&mut card, card_to(0xFF), &[]), 0x9000);
     // The end: GET DATA alone is left.
     assert_eq!(ending.send(&mut card, [0x80, 0xCA, 0x00, 0x66], &[]).1, 0x9000);
-    for command in
-        [card_to(0x0F), one(0x80), [0x80, 0xF2, 0x80, 0x02], [0x80, 0xE4, 0x00, 0x00], [0x80, 0xD8, 0x00, 0x81]]
-    {
-        assert_eq!(ending.status(&mut card, command, &[]), 0x6D00);
+    for command in [
+        card_to(0x0F),
+        one(0x80),
+        [0x80, 0xF2, 0x80, 0x02],
+        [0x80, 0xE4, 0x00, 0x00],
+        [0x80, 0xD8, 0x00, 0x81],
+        [0x80, 0xE2, 0x90, 0x00],
+        [0x80, 0xE6, 0x02, 0x00],
+        [0x80, 0xE6, 0x0C, 0x00],
+        [0x80, 0xE6, 0x20, 0x00],
+        [0x80, 0xE8, 0x80, 0x00],
+    ] {
+        assert_eq!(ending.status(&mut card, command, &[]), 0x6D00, "{command:02X?}");
     }
     assert_eq!(kit::select(&mut card, &ISD).1, 0x6A81);
     drop(card);
@@ -93,12 +102,27 @@ fn who_may_change_the_card() {
 }
 
 #[test]
+fn content_changes_before_the_card_is_secured() {
+    for state in [CardLifeCycle::OpReady, CardLifeCycle::Initialized] {
+        let mut bench = Bench::new();
+        bench.profile.life_cycle = state;
+        let mut card = bench.card();
+        let mut host = session_with_app(&mut card);
+        personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+        extradite(&mut host, &mut card, &APP, &SSD);
+        assert_eq!(host.install(&mut card, 0x40, 0x00, &[&[], &[], &APP, &[0x10], &[], &[]]), (vec![0], 0x9000));
+        assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x80], &kit::tlv(0x4F, &FILE)), 0x9000);
+        assert_eq!(card.life_cycle(), state);
+        drop(card);
+        bench.assert_lasting();
+    }
+}
+
+#[test]
 fn a_locked_card() {
     let mut bench = Bench::new();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     // A load that is coming in on another channel ends.
     assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
     let mut loading = Host::open_on(&mut card, 1, kit::KVN, SecurityLevel::CMac).unwrap();
@@ -122,9 +146,7 @@ fn an_application_is_locked_and_unlocked() {
     let mut bench = Bench::new();
     let mut card = bench.card();
     assert_eq!(raw(&mut card, &kit::command(one(0x80), &APP)), (vec![], 0x6982));
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     let fields: [&[u8]; 6] = [&FILE, &MODULE, &OTHER, &[0x00], &hex("C900"), &[]];
     assert_eq!(host.install(&mut card, 0x04, 0x00, &fields), (vec![0], 0x9000));
     for (aid, open, locked) in [(APP, 0x07, 0x87), (OTHER, 0x03, 0x83)] {
@@ -171,7 +193,7 @@ fn what_is_refused() {
     // The holder of Final Application is never locked, and with a tree only if it is not in it.
     refused(&mut host, &mut card, one(0x80), &APP, 0x6985);
     refused(&mut host, &mut card, tree(0x80), &APP, 0x6A80);
-    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    extradite(&mut host, &mut card, &APP, &SSD);
     refused(&mut host, &mut card, tree(0x80), &SSD, 0x6985);
     // A security domain has no right to what is not below it.
     let mut domain = session_of(&mut card, &SSD, 0x11);
@@ -223,9 +245,8 @@ fn a_domain_with_all_below_it() {
         install(&mut host, &mut card, &aid, &[0x00], "C900");
     }
     // SSD > SSD2 > APP, and OTHER stays with the ISD.
-    for (object, to) in [(&APP[..], SSD2), (&SSD2[..], SSD)] {
-        assert_eq!(host.install(&mut card, 0x10, 0x00, &[&to, &[], object, &[], &[], &[]]), (vec![0], 0x9000));
-    }
+    extradite(&mut host, &mut card, &APP, &SSD2);
+    extradite(&mut host, &mut card, &SSD2, &SSD);
     let states = |host: &mut Host, card: &mut kit::TestCard<'_>| {
         [&SSD[..], &SSD2, &APP, &OTHER].map(|aid| state_of(host, card, aid).unwrap())
     };

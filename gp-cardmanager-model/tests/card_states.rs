@@ -671,15 +671,19 @@ fn every_action_in_every_state_of_a_young_card() {
     run(world, bench, Count { states: 8_240, lasting: 80, transitions: 420_240, changing: 102_840 });
 }
 
+/// An SSD that is PERSONALIZED, with the application below it, and the session of the ISD that made it so.
+fn grow(card: &mut TestCard<'_>, privileges: &str) -> Host {
+    let mut host = content::session_with_app(card);
+    content::personal_domain(&mut host, card, &SSD, privileges, SSD_SEED);
+    content::extradite(&mut host, card, &APP, &SSD);
+    host
+}
+
 #[test]
 fn every_action_in_every_state_of_a_grown_card() {
     let mut bench = small_bench();
     let mut card = bench.card();
-    let mut host = content::session(&mut card);
-    content::load(&mut host, &mut card);
-    content::install(&mut host, &mut card, &APP, &[0x00], "C900");
-    content::personal_domain(&mut host, &mut card, &SSD, "90", SSD_SEED);
-    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    drop(grow(&mut card, "90"));
     drop(card);
     let world = World { above_app: Who::Ssd, secure_app: true, locks: true, first: power_on(0x01, 0x0F, 0x07) };
     run(world, bench, Count { states: 3_844, lasting: 20, transitions: 196_044, changing: 49_856 });
@@ -692,11 +696,7 @@ fn a_locked_security_domain_opens_no_session_and_serves_no_application() {
     let mut bench = small_bench();
     bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
     let mut card = bench.card();
-    let mut host = content::session(&mut card);
-    content::load(&mut host, &mut card);
-    content::install(&mut host, &mut card, &APP, &[0x00], "C900");
-    content::personal_domain(&mut host, &mut card, &SSD, "80", SSD_SEED);
-    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    let mut host = grow(&mut card, "80");
     assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
     let initialize = hex("8150300008 1111111111111111 00");
     let [lock, unlock] = [0x80, 0x00].map(|state| [0x80, 0xF0, 0x40, state]);

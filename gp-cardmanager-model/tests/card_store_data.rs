@@ -112,9 +112,7 @@ fn every_structure_and_every_cut() {
 fn the_isd_is_renamed() {
     let mut bench = Bench::new();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     for (value, status) in [(&APP[..], 0x6985), (&FILE, 0x6985), (&[1, 2, 3, 4], 0x6A80), (&[1; 17], 0x6A80)] {
         refused(&mut host, &mut card, store(BER, 0), &tlv(0x4F, value), status);
     }
@@ -340,9 +338,7 @@ fn personalisation_of_an_application() {
     let mut bench = Bench::new();
     let desk = bench.desk.clone();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     desk.take_events();
     let app = Aid::new(&APP).unwrap();
     let arrived = |p1: u8, number: u8, data: &[u8]| Event::Personalize {
@@ -386,9 +382,7 @@ fn personalisation_of_an_application() {
 fn who_may_be_personalised() {
     let mut bench = Bench::new();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     personal_domain(&mut host, &mut card, &SSD, "800000", 0x11);
     let install_20 = [0x80, 0xE6, 0x20, 0x00];
     let fields = |aid: &[u8]| kit::install_fields(&[&[], &[], aid, &[], &[], &[]]);
@@ -407,7 +401,7 @@ fn who_may_be_personalised() {
     refused(&mut host, &mut card, store(BER, 0), &hex("420156"), 0x6985);
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x40, 0x00], &APP), 0x9000);
     // Another domain's; a domain without Trusted Path.
-    assert_eq!(host.install(&mut card, 0x10, 0x00, &[&SSD, &[], &APP, &[], &[], &[]]), (vec![0], 0x9000));
+    extradite(&mut host, &mut card, &APP, &SSD);
     refused(&mut host, &mut card, install_20, &fields(&APP), 0x6985);
     let mut domain = session_of(&mut card, &SSD, 0x11);
     refused(&mut domain, &mut card, install_20, &fields(&APP), 0x6985);
@@ -454,9 +448,7 @@ impl Applets for Answering {
 fn what_an_application_answers() {
     let mut bench = Bench::new();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    drop(session_with_app(&mut card));
     drop(card);
     let Bench { ram, flash, dice, desk, profile } = &mut bench;
     let mut card = Card::open(ram.memory(), flash.clone(), dice.clone(), Answering(desk.clone()), profile).unwrap();
@@ -478,9 +470,7 @@ fn an_application_decrypts_by_its_domains_key() {
     let mut bench = Bench::new();
     let desk = bench.desk.clone();
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    install(&mut host, &mut card, &APP, &[0x00], "C900");
+    let mut host = session_with_app(&mut card);
     assert_eq!(personalize(&mut host, &mut card, &APP), (vec![0], 0x9000));
     desk.take_events();
     desk.0.borrow_mut().decrypts = true;

@@ -92,6 +92,19 @@ pub(crate) fn session(card: &mut TestCard<'_>) -> Host {
     Host::open(card, kit::KVN, SecurityLevel::CMac).unwrap()
 }
 
+/// A session of the ISD, and the package with an instance of its applet that is selectable.
+pub(crate) fn session_with_app(card: &mut TestCard<'_>) -> Host {
+    let mut host = session(card);
+    load(&mut host, card);
+    install(&mut host, card, &APP, &[0x00], "C900");
+    host
+}
+
+/// Gives an application, a load file or a security domain to another security domain.
+pub(crate) fn extradite(host: &mut Host, card: &mut TestCard<'_>, object: &[u8], to: &[u8]) {
+    assert_eq!(host.install(card, 0x10, 0x00, &[to, &[], object, &[], &[], &[]]), (vec![0], 0x9000));
+}
+
 /// The body of PUT KEY for a whole AES set.
 pub(crate) fn key_body(version: u8, keys: &StaticKeys, dek: &Key, form: BlockForm) -> Vec<u8> {
     let mut buffer = [0; 512];
