@@ -16,6 +16,7 @@ use crate::card::transaction::Change;
 use crate::card::{Answer, Card, objects};
 use crate::confirmation::{Confirmation, Details};
 use crate::install::ControlReference;
+use crate::key_info::Components;
 use crate::privileges::Privileges;
 use crate::signature::{CMAC_LEN, Operation, ReceiptInput, Verifier};
 
@@ -31,8 +32,9 @@ pub(super) const DAP_USAGE: u16 = 0x8400;
 
 /// The longest token identifier that a receipt repeats, in octets.
 const MAX_IDENTIFIER: usize = 32;
-/// The longest public key component, in octets: the modulus of RSA with 4096 bits.
-const MAX_COMPONENT: usize = 512;
+/// The longest public key with all its components, in octets: RSA with 4096 bits; a point of 521 bits and its whole curve
+/// take less.
+const MAX_KEY: usize = 1024;
 
 /// A receipt to be made after success: its counter is spent with the operation's own change.
 #[derive(Clone, Copy, Debug)]
@@ -165,11 +167,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if first.kind == keys::AES {
             return Key::new(first.value()).is_ok_and(|key| (&key).verify(message, signature).is_ok());
         }
-        // Two components are the most that a public key for signatures has: modulus and exponent, point and curve.
-        let mut values = [[0; MAX_COMPONENT]; 2];
-        let mut components: [(u8, &[u8]); 2] = [(0, &[]); 2];
+        let mut values = [0; MAX_KEY];
+        let mut rest = &mut values[..];
+        let mut components: [(u8, &[u8]); Components::MAX] = [(0, &[]); Components::MAX];
         let mut count = 0_usize;
-        for ((number, value), place) in (0_u8..).zip(&mut values).zip(&mut components) {
+        for (number, place) in (0_u8..).zip(&mut components) {
             let mut parts = (0_u8..=u8::MAX).map_while(|part| {
                 slots.iter().find(|slot| {
                     slot.owner == Some(owner)
@@ -181,11 +183,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let mut length = 0_usize;
             for slot in core::iter::once(begin).chain(parts) {
                 let end = length.saturating_add(slot.value().len());
-                let Some(room) = value.get_mut(length..end) else { return false };
+                let Some(room) = rest.get_mut(length..end) else { return false };
                 room.iter_mut().zip(slot.value()).for_each(|(to, from)| *to = *from);
                 length = end;
             }
-            *place = (begin.kind, value.get(..length).unwrap_or_default());
+            let Some((value, behind)) = rest.split_at_mut_checked(length) else { return false };
+            rest = behind;
+            *place = (begin.kind, value);
             count = count.saturating_add(1);
         }
         self.platform.verify(components.get(..count).unwrap_or_default(), message, signature)

@@ -1,0 +1,28 @@
+//! The card, command by command and as a whole; one program, since its code is generic and is compiled for each.
+
+mod commands;
+mod corners;
+mod delegated;
+mod delete;
+mod deviations;
+mod faults;
+mod get_data;
+mod get_status;
+mod host;
+mod install;
+mod load;
+mod manage_channel;
+mod model;
+mod power_loss;
+mod put_key;
+mod select;
+mod session;
+mod set_status;
+mod states;
+mod store_data;
+mod survival;
+
+#[path = "../support/content.rs"]
+mod content;
+#[path = "../support/card.rs"]
+mod kit;

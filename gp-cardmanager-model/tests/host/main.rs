@@ -1,0 +1,14 @@
+//! The host's operations against recorded sessions and a card of a few lines.
+
+mod delegated;
+mod discovery;
+mod handshake;
+mod lengths;
+mod listing;
+mod man_in_the_middle;
+mod operations;
+mod rotation;
+mod sessions;
+
+#[path = "../support/host.rs"]
+mod support;
