@@ -107,6 +107,12 @@ struct Chain {
     length: usize,
 }
 
+impl Chain {
+    const fn channel(&self) -> LogicalChannel {
+        self.header.cla.channel()
+    }
+}
+
 /// The card.
 ///
 /// `S` keeps what lasts, `P` gives randomness and what cryptography is not here, `A` is all applications.
@@ -301,11 +307,12 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             p1: if chainable { header.p1 & 0x7F } else { header.p1 },
             ..header
         };
-        if !more && self.chain.is_none() {
+        // What comes on another channel has nothing to do with a chain.
+        if !more && self.chain.is_none_or(|chain| chain.channel() != channel) {
             return Ok(Collected::Whole);
         }
         // From here on any error drops the chain.
-        let begun = self.chain.take();
+        let begun = self.chain.take_if(|chain| chain.channel() == channel);
         if begun.is_none() && !self.selected(channel).is_some_and(|(_, entry)| entry.is_domain()) {
             // An application's P1 is its own affair.
             return if by_class { Err(StatusWord::CHAINING_NOT_SUPPORTED) } else { Ok(Collected::Whole) };
@@ -322,8 +329,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             Some(chain) if chain.header == plain && (!more || chain.by == by) => chain,
             Some(_) => return Err(StatusWord::CONDITIONS_OF_USE),
             None => {
-                // Both are put together in the same memory.
-                self.transfer = None;
+                self.claim_chain_memory(channel)?;
                 Chain { header: plain, by, length: 0 }
             }
         };
@@ -337,6 +343,19 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             return Ok(Collected::More);
         }
         Ok(Collected::Last { header: chain.header, by: chain.by, length: chain.length })
+    }
+
+    /// Chains, transfers of STORE DATA and signatures are put together in one memory: who begins takes it from a transfer, and
+    /// from a chain of another channel, but from no chain that a session sent, and without a session from no transfer.
+    fn claim_chain_memory(&mut self, channel: LogicalChannel) -> Result<(), StatusWord> {
+        let session = |channel| self.channel(channel).is_some_and(|channel| channel.responder.level().is_some());
+        let other = self.chain.filter(|chain| chain.channel() != channel);
+        if other.is_some_and(|chain| session(chain.channel())) || (self.transfer.is_some() && !session(channel)) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        self.chain = None;
+        self.transfer = None;
+        Ok(())
     }
 
     /// A whole command, in the buffer it came in or in the memory of the chain it came by. The answer is written to `buffer`.

@@ -73,7 +73,18 @@ impl PutKeyTarget {
         Ok(Self { replaces: if p1 == 0 { None } else { Some(p1) }, first_id: p2 & HIGHEST, several: p2 & FLAG != 0 })
     }
 
-    /// The command header; Le is 00.
+    /// Is what is to be replaced a version that P1 can say, 01..7F? Initial keys with version FF cannot be named (GPCS 11.8.2.1).
+    ///
+    /// # Errors
+    /// `BadValue`.
+    pub fn check(self) -> Result<(), Error> {
+        match self.replaces {
+            Some(version) if !(1..=HIGHEST).contains(&version) => Err(Error::at(ErrorKind::BadValue, 0)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The command header; Le is 00. Of a version that P1 cannot say b8 is left out: [`check`](Self::check) before.
     pub const fn header(self) -> Header {
         let several = if self.several { FLAG } else { 0 };
         Header {

@@ -1,6 +1,6 @@
 //! A logical channel of the card: what is selected on it, and its secure channel session.
 
-use gp_scp03::{Key, Responder};
+use gp_scp03::{Key, Responder, ResponderState};
 
 use crate::card::registry::Index;
 
@@ -50,6 +50,15 @@ impl Channel {
     pub(crate) fn end_personalization(&mut self) {
         self.personalizing = None;
         self.store_block = 0;
+    }
+
+    /// The keys are gone that an authentication under way needs: it has to begin again. An open session goes on without Key-DEK.
+    pub(crate) fn lose_keys(&mut self) {
+        if self.responder.state() == ResponderState::Challenged {
+            self.responder.terminate();
+        }
+        self.key_owner = None;
+        self.dek = None;
     }
 
     /// The end of the application session: selection, reset, closing (GPCS 6.4).

@@ -22,7 +22,7 @@ use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
 use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
-use crate::card::token::{ReceiptDue, with_receipt};
+use crate::card::token::{ReceiptDue, TokenNumber, with_receipt};
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card, handle};
 use crate::delete::{Delete, DeleteContent, DeleteKeys};
@@ -78,7 +78,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if self.is_held(&doomed, channel) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let due = self.receipt_due(domain, management, control.as_ref())?;
+        let due = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         if let Some(Change::Confirmation(holder, _)) = due.as_ref().map(ReceiptDue::change)
             && doomed.holds(self.memory.registry, holder)
         {
@@ -101,6 +101,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         for channel in &mut *self.memory.channels {
             if channel.personalizing.is_some_and(|target| registry.entry(target).is_none()) {
                 channel.end_personalization();
+            }
+            if channel.key_owner.is_some_and(|owner| registry.entry(owner).is_none()) {
+                channel.lose_keys();
             }
         }
         Ok(due)
@@ -184,7 +187,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if found.any(|slot| in_use(slot.version, slot.id)) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))
+        self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))?;
+        self.end_challenges(domain);
+        Ok(())
     }
 }
 

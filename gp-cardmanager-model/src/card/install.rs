@@ -14,7 +14,7 @@ use crate::card::registry::{
 };
 use crate::card::rights::{Management, RESTRICTIONS, serves};
 use crate::card::storage::Storage;
-use crate::card::token::{ReceiptDue, with_receipt};
+use crate::card::token::{ReceiptDue, TokenNumber, with_receipt};
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card};
 use crate::entry::ImplicitSelection;
@@ -152,18 +152,21 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
         }
         let control = parameters.control;
-        let mut receipt = None;
+        let number = TokenNumber::of(control.as_ref())?;
         if !combined {
             self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
-            receipt = self.receipt_due(domain, management, control.as_ref())?;
+            self.receipt_due(domain, management, number, apdu)?;
         }
         if !self.applets.has_room(&Room::of(&parameters)) {
             return Err(StatusWord::NOT_ENOUGH_MEMORY);
         }
         let file = free_slot(self.memory.registry).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-        let mut load = Load::new(channel, domain, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
-        load.receipt = receipt;
-        if combined {
+        let mut load = Load::new(channel, domain, management, file, body.hash).ok_or(StatusWord::WRONG_DATA)?;
+        load.number = number;
+        if combined && management == Management::Authorized {
+            // There will be no token.
+            load.combined = Combined::new(&[]);
+        } else if combined {
             let [head, fields, ..] = first_two(message);
             let mut joined = [0; 256];
             let length = head.len().saturating_add(fields.len());
@@ -207,7 +210,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let function = if selectable { Function::InstallAndMakeSelectable } else { Function::Install };
         let planned = self.plan(domain, body, function, file)?;
         self.check_token(domain, management, body.token, &message.parts(), planned.parameters.control.as_ref())?;
-        let receipt = self.receipt_due(domain, management, planned.parameters.control.as_ref())?;
+        let receipt =
+            self.receipt_due(domain, management, TokenNumber::of(planned.parameters.control.as_ref())?, apdu)?;
         self.create(planned, |_, _| {}, receipt)?;
         let registry = &*self.memory.registry;
         let load_file = registry.entry(file).map(|entry| entry.aid).ok_or(StatusWord::UNKNOWN)?;
@@ -255,7 +259,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let first = load.combined.as_ref().map_or(&[][..], Combined::fields);
         let [head, fields, ..] = first_two(message);
         self.check_token(domain, management, body.token, &[first, head, fields], control.as_ref())?;
-        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         let imports = self.kept_imports(load)?;
         self.create(planned, |registry, emit| loaded(registry, file, imports.as_ref(), emit), receipt)?;
         let owner = self.memory.registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
@@ -363,7 +367,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             emit(Change::Entry(slot, &entry));
             with_receipt(receipt.as_ref(), emit);
         });
-        if committed.is_err() && !is_domain {
+        // A card whose storage failed in the middle does not know what it will be at its next start.
+        if committed.is_err() && !is_domain && !self.mute {
             self.applets.delete(app);
         }
         committed
@@ -392,7 +397,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let parameters = Parameters::parse_for(Function::MakeSelectable, body.parameters).map_err(body_status)?;
         let control = parameters.control;
         self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
-        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         // Of the privileges only Card Reset has a meaning here.
         let asked = Privileges::from_field_lenient(body.privileges, Kind::Application).unwrap_or_default();
         if asked.contains(Privileges::CARD_RESET) {
@@ -437,7 +442,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let parameters = Parameters::parse_for(Function::Extradition, body.parameters).map_err(body_status)?;
         let control = parameters.control;
         self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
-        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         self.commit(|memory, emit| {
             emit(Change::Domain(index, target));
             // Modules go with their file.
@@ -492,7 +497,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
         };
         self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
-        let receipt = self.receipt_due(domain, management, control.as_ref())?;
+        let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         self.commit(|memory, emit| {
             match &update {
                 Update::Entry { index, entry } => {

@@ -19,11 +19,12 @@ use crate::card::install::body_status;
 use crate::card::objects::ObjectSlot;
 use crate::card::platform::{Apdu, Applets, Platform};
 use crate::card::registry::{Index, LOADED, LOCK, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
-use crate::card::rights::serves;
+use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
-use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, with_receipt};
+use crate::card::token::{DAP_KEY, DAP_USAGE, ReceiptDue, TokenNumber, with_receipt};
 use crate::card::transaction::Change;
 use crate::card::{Answer, Card, keys};
+use crate::install::Restriction;
 use crate::load_file::{BlockCounter, Event, LoadBlock, LoadFileParser};
 use crate::privileges::Privileges;
 use crate::signature::{HashAlgorithm, Operation};
@@ -51,7 +52,10 @@ pub(super) struct Load {
     pub(super) domain: Index,
     /// The pending entry of the load file.
     pub(super) file: Index,
-    pub(super) receipt: Option<ReceiptDue>,
+    /// By which right.
+    management: Management,
+    /// Of the token, for the receipt.
+    pub(super) number: Option<TokenNumber>,
     /// Part of the combined process: INSTALL finishes it.
     pub(super) combined: Option<Combined>,
     hash: [u8; 64],
@@ -93,12 +97,19 @@ impl Combined {
 }
 
 impl Load {
-    pub(super) fn new(channel: LogicalChannel, domain: Index, file: Index, hash: &[u8]) -> Option<Self> {
+    pub(super) fn new(
+        channel: LogicalChannel,
+        domain: Index,
+        management: Management,
+        file: Index,
+        hash: &[u8],
+    ) -> Option<Self> {
         let mut load = Self {
             channel,
             domain,
             file,
-            receipt: None,
+            management,
+            number: None,
             combined: None,
             hash: [0; 64],
             hash_length: hash.len(),
@@ -161,15 +172,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 apdu.respond(&[0x00])
             }
             Ok(true) => {
-                let (file, receipt) = (load.file, load.receipt);
-                let committed = self.kept_imports(&load).and_then(|imports| {
-                    self.commit(|memory, emit| {
-                        loaded(memory.registry, file, imports.as_ref(), emit);
-                        with_receipt(receipt.as_ref(), emit);
-                    })
-                });
+                let file = load.file;
+                let committed = self.commit_load(&load, apdu);
                 self.discard_pending();
-                committed?;
+                let receipt = committed?;
                 let registry = &*self.memory.registry;
                 let entry = registry.entry(file).ok_or(StatusWord::UNKNOWN)?;
                 let owner = registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
@@ -181,6 +187,21 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 Err(refusal)
             }
         }
+    }
+
+    /// Makes content of a load that holds. Other channels may have done much since it began: whether it may still be, and
+    /// which counter its receipt has, is asked now.
+    fn commit_load(&mut self, load: &Load, apdu: &Apdu<'_>) -> Result<Option<ReceiptDue>, StatusWord> {
+        if self.manager(load.domain, apdu, Restriction::LOAD)? != load.management {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
+        let receipt = self.receipt_due(load.domain, load.management, load.number, apdu)?;
+        let imports = self.kept_imports(load)?;
+        self.commit(|memory, emit| {
+            loaded(memory.registry, load.file, imports.as_ref(), emit);
+            with_receipt(receipt.as_ref(), emit);
+        })?;
+        Ok(receipt)
     }
 
     /// Ends a load on this channel, if there is one: another command came, or the session is over.
@@ -241,6 +262,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if load.hash_length == 0 {
             return Err(StatusWord::WRONG_DATA);
         }
+        // The signature is put together there.
+        self.claim_chain_memory(load.channel)?;
         load.signing = Some((index, 0));
         Ok(())
     }
@@ -359,12 +382,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// (GPCS 9.3.5): the load file, if it is one. The same major version will do if its minor one is not older
     /// (Java Card VM 4.5).
     fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<Option<Index>, StatusWord> {
-        let loaded = self.memory.registry.find(package).filter(|(_, entry)| {
-            let [has_major, has_minor] = entry.version;
-            entry.occupant == Occupant::LoadFile && has_major == major && has_minor >= minor
-        });
-        match loaded {
-            Some((index, _)) => Ok(Some(index)),
+        let loaded = self.memory.registry.find(package).filter(|(_, entry)| entry.occupant == Occupant::LoadFile);
+        match loaded.map(|(index, entry)| (index, entry.version)) {
+            Some((index, [has_major, has_minor])) if has_major == major && has_minor >= minor => Ok(Some(index)),
+            Some(_) => Err(StatusWord::WRONG_DATA),
             None if self.applets.provides(package, (major, minor)) => Ok(None),
             None => Err(StatusWord::WRONG_DATA),
         }

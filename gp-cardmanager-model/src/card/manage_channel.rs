@@ -64,6 +64,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             }
             if !entry.is_domain() {
                 self.applets.select(handle(index, &entry), apdu).map_err(|_| StatusWord::SELECTION_FAILED)?;
+                // Its warning is about itself, not about the channel.
+                apdu.restore(&[]);
             }
         }
         let at = self.channel_mut(new).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;

@@ -436,6 +436,17 @@ impl<'a> Apdu<'a> {
         self.buffer.get_mut(..self.room).unwrap_or_default()
     }
 
+    /// Octets of [`answer`](Self::answer).
+    pub(crate) const fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Takes back what a handler that refused has left: the command's data, of the same length, and its warning.
+    pub(crate) fn restore(&mut self, data: &[u8]) {
+        self.data_mut().iter_mut().zip(data).for_each(|(to, from)| *to = *from);
+        self.status = StatusWord::OK;
+    }
+
     /// Writes the answer's data.
     ///
     /// # Errors

@@ -73,6 +73,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let committed = self.commit(|memory, emit| emit_staged(memory, domain, replaces, emit));
         self.drop_staged();
         committed?;
+        self.end_challenges(domain);
         // A session whose set has another version now still stands on it.
         let whole = KeySet::find(self.memory.keys, domain, command.version).is_some();
         for channel in self.memory.channels.iter_mut().filter(|channel| channel.key_owner == Some(domain)) {

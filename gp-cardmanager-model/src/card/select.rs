@@ -73,7 +73,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     return Ok(length);
                 }
                 // An application that refuses to be selected is passed over.
-                Err(_) => from = Index(index.0.saturating_add(1)),
+                Err(_) => {
+                    apdu.restore(wanted);
+                    from = Index(index.0.saturating_add(1));
+                }
             }
         }
         if !next && self.leave_locked(channel, wanted) {

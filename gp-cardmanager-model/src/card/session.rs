@@ -2,8 +2,9 @@
 //! card opens none (GPCS tables D-3, E-6).
 
 use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
-use gp_scp03::{Challenge, Key, KeyId, KeySetInfo, Mode};
+use gp_scp03::{Challenge, Key, KeyId, KeySetInfo, Mode, ResponderState};
 
+use crate::card::channel::Channel;
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::keys::{self, KeySet, KeySlot};
 use crate::card::platform::{Apdu, Applets, Memory, Platform};
@@ -28,6 +29,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         self.abort_load(channel);
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_personalization();
+        at.listing = None;
         let request = at.responder.initialize_update(&command, implementation)?;
         if self.is_locked(domain) {
             return Err(StatusWord::CONDITIONS_OF_USE);
@@ -189,6 +191,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let Some(at) = self.channel(channel) else { return false };
         let owner = |set: KeySet| self.memory.keys.get(set.counters()).and_then(|slot| slot.owner);
         at.key_owner.is_some() && self.serving_set(domain, at.key_version, true).and_then(owner) == at.key_owner
+    }
+
+    /// Keys of this security domain have changed: who has a challenge that was made with them, on whatever channel, begins again.
+    pub(super) fn end_challenges(&mut self, owner: Index) {
+        let waits = |channel: &&mut Channel| {
+            channel.key_owner == Some(owner) && channel.responder.state() == ResponderState::Challenged
+        };
+        self.memory.channels.iter_mut().filter(waits).for_each(Channel::lose_keys);
     }
 
     /// BEGIN and END R-MAC SESSION: only inside a session.

@@ -7,8 +7,9 @@
 //! ```
 //!
 //! What a security domain takes is joined over all blocks, checked, and changed in one transaction at the last block. The
-//! blocks of a longer transfer wait in the memory of command chains. That memory is one for the whole card: a chained command
-//! or a transfer or load that begins, on any channel, ends a transfer that waits there, and its next block is refused with `6985`.
+//! blocks of a longer transfer wait in the memory of command chains. That memory is one for the whole card: a transfer, a load,
+//! or a session's chained command that begins, on any channel, ends a transfer that waits there, and its next block is refused
+//! with `6985`. A chain without a session gets no such memory from it, nor does a transfer get it from a session's chain.
 
 use gp_apdu::{LogicalChannel, StatusWord};
 use gp_scp03::Key;
@@ -151,6 +152,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             if self.load.is_some() {
                 return Err(StatusWord::CONDITIONS_OF_USE);
             }
+            self.claim_chain_memory(channel)?;
             self.transfer = Some(Transfer { channel, owner, format: block.format, length: 0 });
         }
         let begun = self.transfer.take().filter(|begun| {
@@ -196,8 +198,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             emit_staged(memory, owner, None, emit);
             emit_objects(memory, owner, objects, emit);
         });
+        let keys = self.memory.keys.iter().any(|slot| slot.pending && slot.owner == Some(owner));
         self.drop_staged();
-        committed
+        committed?;
+        if keys {
+            self.end_challenges(owner);
+        }
+        Ok(())
     }
 
     fn check_objects(&self, owner: Index, objects: Objects<'_>) -> Result<(), StatusWord> {

@@ -41,9 +41,31 @@ const MAX_KEY: usize = 1024;
 pub(super) struct ReceiptDue {
     holder: Index,
     counter: u16,
-    identifier: [u8; MAX_IDENTIFIER],
-    identifier_length: usize,
-    has_identifier: bool,
+    number: Option<TokenNumber>,
+}
+
+/// The number of a token (`93`), which its receipt repeats.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TokenNumber {
+    octets: [u8; MAX_IDENTIFIER],
+    length: usize,
+}
+
+impl TokenNumber {
+    /// The one that the control reference names, if it names any.
+    ///
+    /// # Errors
+    /// `6A80` for a longer one than receipts hold.
+    pub(super) fn of(control: Option<&ControlReference<'_>>) -> Result<Option<Self>, StatusWord> {
+        let Some(number) = control.and_then(|control| control.token_number) else { return Ok(None) };
+        let mut kept = Self { octets: [0; MAX_IDENTIFIER], length: number.len() };
+        kept.octets.get_mut(..number.len()).ok_or(StatusWord::WRONG_DATA)?.copy_from_slice(number);
+        Ok(Some(kept))
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.octets.get(..self.length).unwrap_or_default()
+    }
 }
 
 impl ReceiptDue {
@@ -91,15 +113,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
     }
 
-    /// The receipt that a delegated operation will get; `None` where none is made.
+    /// The receipt that a delegated operation will get in the answer to `apdu`; `None` where none is made.
     ///
     /// # Errors
-    /// `6985` when the counter is at its end, or a receipt is due and there is no key for it: the operation fails.
+    /// `6985` when the counter is at its end, or a receipt is due and there is no key for it; `6A84` where it has no room in
+    /// the answer: the operation fails.
     pub(super) fn receipt_due(
         &self,
         domain: Index,
         management: Management,
-        control: Option<&ControlReference<'_>>,
+        number: Option<TokenNumber>,
+        apdu: &Apdu<'_>,
     ) -> Result<Option<ReceiptDue>, StatusWord> {
         let Some(holder) = self.serving(domain, Privileges::RECEIPT_GENERATION) else { return Ok(None) };
         if management == Management::Authorized || !self.profile.receipts {
@@ -109,38 +133,40 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if counter == u16::MAX || !self.gives_service(holder) || self.receipt_key(holder).is_none() {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let number = control.and_then(|control| control.token_number);
-        let mut due = ReceiptDue {
-            holder,
-            counter,
-            identifier: [0; MAX_IDENTIFIER],
-            identifier_length: number.map_or(0, <[u8]>::len),
-            has_identifier: number.is_some(),
-        };
-        if let Some(number) = number {
-            due.identifier.get_mut(..number.len()).ok_or(StatusWord::WRONG_DATA)?.copy_from_slice(number);
-        }
+        let due = ReceiptDue { holder, counter, number };
+        // After the change it would be too late to find out.
+        let (mut octets, mut answer) = ([0; MAX_OBJECT], [0; MAX_OBJECT]);
+        let details = self.details(&due, &mut octets)?;
+        let confirmation = Confirmation { receipt: &[0; CMAC_LEN], details };
+        let room = answer.get_mut(..apdu.room().min(MAX_OBJECT)).unwrap_or_default();
+        confirmation.emit(room).map_err(|_| StatusWord::NOT_ENOUGH_MEMORY)?;
         Ok(Some(due))
+    }
+
+    /// What a receipt says beside the operation.
+    fn details<'o>(&self, due: &ReceiptDue, out: &'o mut [u8]) -> Result<&'o [u8], StatusWord> {
+        let mut unique = [0; MAX_OBJECT];
+        let mut length = 0_usize;
+        for tag in [0x0042, 0x0045] {
+            let room = unique.get_mut(length..).unwrap_or_default();
+            let value = self.object(due.holder, tag, room).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
+            length = length.saturating_add(value.len());
+        }
+        let details = Details {
+            counter: due.counter,
+            security_domain: unique.get(..length).unwrap_or_default(),
+            token_id: due.number.as_ref().map(TokenNumber::octets),
+            token_digest: None,
+        };
+        details.emit(out).map(|details| &*details).map_err(|_| StatusWord::NOT_ENOUGH_MEMORY)
     }
 
     /// Writes the answer of a content operation: the confirmation where a receipt is due, else `00`.
     pub(super) fn confirm(&self, due: Option<ReceiptDue>, operation: &Operation<'_>, apdu: &mut Apdu<'_>) -> Answer {
         let Some(due) = due else { return apdu.respond(&Confirmation::NONE) };
         let key = self.receipt_key(due.holder).ok_or(StatusWord::UNKNOWN)?;
-        let mut unique = [0; MAX_OBJECT];
-        let mut length = 0_usize;
-        for tag in [0x0042, 0x0045] {
-            let room = unique.get_mut(length..).unwrap_or_default();
-            length = length.saturating_add(self.object(due.holder, tag, room).len());
-        }
         let mut octets = [0; MAX_OBJECT];
-        let details = Details {
-            counter: due.counter,
-            security_domain: unique.get(..length).unwrap_or_default(),
-            token_id: due.has_identifier.then(|| due.identifier.get(..due.identifier_length).unwrap_or_default()),
-            token_digest: None,
-        };
-        let details = &*details.emit(&mut octets).map_err(|_| StatusWord::UNKNOWN)?;
+        let details = self.details(&due, &mut octets)?;
         let input = ReceiptInput::new(details, operation).map_err(|_| StatusWord::UNKNOWN)?;
         let receipt: [u8; CMAC_LEN] = key.cmac(&input.parts());
         let confirmation = Confirmation { receipt: &receipt, details };
@@ -234,28 +260,25 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         holders().next()
     }
 
-    /// The value of a data object of a security domain as GET DATA shows it, at the start of `out`; empty where there is none.
-    fn object<'o>(&self, owner: Index, tag: u16, out: &'o mut [u8]) -> &'o [u8] {
+    /// The value of a data object of a security domain as GET DATA shows it, at the start of `out`; empty where there is none,
+    /// `None` where it has no room.
+    fn object<'o>(&self, owner: Index, tag: u16, out: &'o mut [u8]) -> Option<&'o [u8]> {
         let factory = match (owner, tag) {
             (Index::ISD, 0x0042) => self.profile.iin,
             (Index::ISD, 0x0045) => self.profile.cin,
             _ => &[],
         };
         if !objects::exists(self.memory.objects, owner, tag) {
-            return match out.get_mut(..factory.len()) {
-                Some(room) => {
-                    room.iter_mut().zip(factory).for_each(|(to, from)| *to = *from);
-                    room
-                }
-                None => &[],
-            };
+            let room = out.get_mut(..factory.len())?;
+            room.iter_mut().zip(factory).for_each(|(to, from)| *to = *from);
+            return Some(room);
         }
-        objects::copy(self.memory.objects, owner, tag, out).unwrap_or_default()
+        objects::copy(self.memory.objects, owner, tag, out)
     }
 
     fn is_object(&self, owner: Index, tag: u16, wanted: &[u8]) -> bool {
         let mut value = [0; MAX_OBJECT];
-        self.object(owner, tag, &mut value) == wanted
+        self.object(owner, tag, &mut value) == Some(wanted)
     }
 }
 

@@ -122,6 +122,7 @@ impl<D: Dek> Task for PutKeys<'_, D> {
 
     fn command(&mut self, draft: &mut Draft<'_>) -> Result<Cover, Failure> {
         let Self { target, version, keys, dek, form, .. } = self;
+        target.check()?;
         draft.begin_chainable(target.header()).push_with(|room| {
             let mut writer = PutKeyWriter::new(room, *version, *form)?;
             match keys {

@@ -333,3 +333,58 @@ fn who_keeps_the_code_says_whether_there_is_room() {
     };
     assert_eq!(rooms, [room]);
 }
+
+#[test]
+fn an_import_that_is_newer_than_the_library_is_refused() {
+    let (library, user) = (hex("D27600011899"), hex("D2760001189A"));
+    let component = |tag: u8, body: &[u8]| [&[tag][..], &(body.len() as u16).to_be_bytes(), body].concat();
+    let header = |aid: &[u8]| component(1, &[&hex("DECAFFED 0102 04 0201"), &[aid.len() as u8][..], aid].concat());
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    assert_eq!(host.install(&mut card, 0x02, 0x00, &[&library, &[], &[], &[], &[]]).1, 0x9000);
+    assert_eq!(host.load(&mut card, &tlv(0xC4, &header(&library)), 200).1, 0x9000);
+    // The applications know every package. This one is on the card, and older.
+    let imports = component(4, &[&[1, 9, 9, 6][..], &library].concat());
+    assert_eq!(host.install(&mut card, 0x02, 0x00, &[&user, &[], &[], &[], &[]]).1, 0x9000);
+    assert_eq!(host.load(&mut card, &tlv(0xC4, &[header(&user), imports].concat()), 200), (vec![], 0x6A80));
+}
+
+#[test]
+fn the_combined_process_takes_as_much_as_a_load() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let hash = toy_hash(&cap_block(&FILE, &[&MODULE]), 64);
+    let names = [tlv(0x42, &[1; 16]), tlv(0x45, &[2; 16]), tlv(0x5F20, &[3; 16]), tlv(0x93, &[4; 16])].concat();
+    let parameters = [hex("EF0CC6020100C7020100C8020100"), tlv(0xB6, &names)].concat();
+    for (p1, p2) in [(0x02, 0x00), (0x0E, 0x01)] {
+        let fields: [&[u8]; 5] = [&FILE, &ISD, &hash, &parameters, &[]];
+        assert_eq!(host.install(&mut card, p1, p2, &fields), (vec![0], 0x9000), "{p1:02X}");
+    }
+}
+
+#[test]
+fn an_application_is_not_taken_back_where_nobody_knows_whether_it_is_there() {
+    use kit::flash::Tear;
+    let mut there = 0;
+    for write in 0..6 {
+        let mut bench = Bench::new();
+        let (desk, flash) = (bench.desk.clone(), bench.flash.clone());
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        load(&mut host, &mut card);
+        desk.take_events();
+        flash.0.borrow_mut().cut_at_write(write, Tear::Everything);
+        let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0], &hex("C900"), &[]];
+        host.install(&mut card, 0x0C, 0, &fields);
+        drop(card);
+        flash.0.borrow_mut().power_on();
+        let deleted = desk.take_events().iter().any(|event| matches!(event, Event::Delete(_)));
+        let mut card = bench.card();
+        let kept = kit::select(&mut card, &APP).1 == 0x9000;
+        assert!(!(kept && deleted), "write {write}");
+        there += usize::from(kept);
+    }
+    assert!(there > 0);
+}

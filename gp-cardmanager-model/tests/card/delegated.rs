@@ -403,6 +403,22 @@ fn a_public_token_key_may_bring_its_curve() {
 }
 
 #[test]
+fn a_receipt_that_has_no_room_is_told_before_anything_changes() {
+    let mut bench = bench();
+    let mut card = prepare(&mut bench, true, true);
+    // Together longer than what names a card in a receipt may be.
+    for (tag, length) in [(0x42, 120), (0x45, 130)] {
+        let mut host = isd(&mut card);
+        assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0], &tlv(tag, &vec![0x11; length])), 0x9000);
+    }
+    let mut host = delegate(&mut card);
+    let fields: [&[u8]; 5] = [&SSD_FILE, &SSD_MODULE, &APP, &[0x80], &hex("C900")];
+    assert_eq!(signed(&mut card, &mut host, 0x04, &fields), (vec![], 0x6A84));
+    assert!(!host.listed(&mut card, 0x40).0.windows(APP.len()).any(|window| window == APP));
+    assert_eq!(counter(&mut card), 0);
+}
+
+#[test]
 fn no_power_cut_repeats_a_confirmation_counter() {
     let mut cuts = 0;
     let mut seen_after = Vec::new();

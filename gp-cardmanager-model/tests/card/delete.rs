@@ -331,7 +331,7 @@ fn a_load_file_that_others_import_stays() {
     // What the applications stand on is imported, too, and is nothing that could be deleted.
     let platform = hex("A0000000620101");
     assert_eq!(load_importing(&mut card, &mut host, &user, &[platform, library.clone(), library.clone()]), 0x9000);
-    assert_eq!(load_importing(&mut card, &mut host, &second, std::slice::from_ref(&library)), 0x9000);
+    assert_eq!(load_importing(&mut card, &mut host, &second, core::slice::from_ref(&library)), 0x9000);
     for header in [DELETE, RELATED] {
         refused(&mut host, &mut card, header, &name(&library), 0x6985);
     }

@@ -192,6 +192,9 @@ fn another_listing_or_selection_ends_the_pages() {
         assert_eq!(host.status(&mut card, [0x80, 0xF2, 0x40, p2], &hex(criterion)), 0x6985, "of another {what}");
     }
     assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
+    let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
+    assert_eq!(host.status(&mut card, [0x80, 0xF2, 0x40, 0x03], &hex("4F00")), 0x6985, "of another session");
+    assert_eq!(host.status(&mut card, first, &hex("4F00")), 0x6310);
     card.reset();
     let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
     assert_eq!(host.status(&mut card, [0x80, 0xF2, 0x40, 0x03], &hex("4F00")), 0x6985);

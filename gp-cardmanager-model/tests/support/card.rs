@@ -195,6 +195,10 @@ pub(crate) struct Manners {
     pub(crate) events: Vec<Event>,
     /// These refuse to be selected, with this status word.
     pub(crate) refuse_select: BTreeMap<Vec<u8>, u16>,
+    /// Who refuses leaves an answer and a warning behind.
+    pub(crate) spoils: bool,
+    /// Who is selected answers the name in the command.
+    pub(crate) echoes_name: bool,
     /// INSTALL of any is refused with this.
     pub(crate) refuse_install: Option<u16>,
     pub(crate) refuse_delete: BTreeSet<Vec<u8>>,
@@ -254,7 +258,14 @@ impl Applets for Desk {
     fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
         let name = app.instance.as_bytes();
         if let Some(status) = self.0.borrow().refuse_select.get(name) {
+            if self.0.borrow().spoils {
+                apdu.warn(StatusWord(0x6283));
+                apdu.respond(&[0xEE; 20])?;
+            }
             return Err(StatusWord(*status));
+        }
+        if self.0.borrow().echoes_name {
+            return apdu.echo();
         }
         self.note(Event::Select(app.instance));
         match self.0.borrow().fci.get(name) {

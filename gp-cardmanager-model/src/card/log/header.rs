@@ -14,7 +14,7 @@ use super::{Crc, medium::Unit};
 use crate::card::storage::Storage;
 
 /// Names format and version. It stands in the checksum only: 16 octets have no room for it.
-const NAME: &[u8] = b"GlobalPlatform card log 1";
+const NAME: &[u8] = b"GlobalPlatform card log 2";
 
 /// A header.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -769,7 +769,7 @@ fn the_format() {
     let snapshot = *b"\x03abc\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF";
     assert_eq!(a[..8], [0, 0, 0, 1, 0, 0, 0, 4]);
     assert_eq!(a[8..12], Crc::new().octets(&snapshot).value().to_be_bytes());
-    let name = Crc::new().octets(b"GlobalPlatform card log 1").octets(&[16]);
+    let name = Crc::new().octets(b"GlobalPlatform card log 2").octets(&[16]);
     assert_eq!(a[12..16], name.octets(&a[..12]).value().to_be_bytes());
     assert_eq!(a[..16], a[16..32]);
     assert_eq!(a[32..48], snapshot);
