@@ -43,8 +43,9 @@ macro_rules! ciphers {
         pub(crate) enum $name { $($(#[$with])? $size($aes)),+ }
 
         impl $name {
-            /// Expands the key.
-            #[inline(always)]
+            /// Expands the key. A call of its own where schedules are kept: it writes them where they stay.
+            #[cfg_attr(feature = "cached-keys", inline(never))]
+            #[cfg_attr(not(feature = "cached-keys"), inline(always))]
             pub(crate) fn new(key: &Key) -> Self {
                 let octets = key.expose_secret();
                 match key.length() {

@@ -9,7 +9,12 @@ use aes::cipher::consts::U16;
 use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
 use zeroize::Zeroize;
 
+#[cfg(feature = "cached-keys")]
+use crate::KeyLength;
 use crate::cipher::{Block, Encryptor, xor};
+use crate::{Error, Key};
+#[cfg(feature = "cached-keys")]
+use aes::cipher::KeyInit;
 
 /// K1 and K2: what the last block is masked with, when it is full and when it is padded.
 pub(crate) struct Subkeys {
@@ -97,6 +102,44 @@ pub(crate) fn cmac_each(cipher: &Encryptor, subkeys: Option<&Subkeys>, messages:
         #[cfg(feature = "aes-256")]
         Encryptor::Aes256(aes) => aes.encrypt_with_backend(each),
     }
+}
+
+/// AES-CMAC under one key over each of several short messages, the results in the places beside them.
+pub(crate) type Prf<'p> = dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + 'p;
+
+/// Does `work` with the CMAC of a key that is needed for a moment: its schedule is made once and not moved.
+#[cfg(feature = "cached-keys")]
+#[inline(always)]
+pub(crate) fn under<R>(key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
+    macro_rules! with {
+        ($aes:ident) => {{
+            let aes = <aes::$aes as KeyInit>::new(key.expose_secret().try_into().ok()?);
+            Some(work(&mut |messages, macs| {
+                aes.encrypt_with_backend(Each { subkeys: None, messages, macs });
+                Ok(())
+            }))
+        }};
+    }
+    match key.length() {
+        KeyLength::Aes128 => with!(Aes128Enc),
+        #[cfg(feature = "aes-192")]
+        KeyLength::Aes192 => with!(Aes192Enc),
+        #[cfg(feature = "aes-256")]
+        KeyLength::Aes256 => with!(Aes256Enc),
+        // No key is of a length whose feature is off.
+        #[cfg(not(all(feature = "aes-192", feature = "aes-256")))]
+        _ => None,
+    }
+}
+
+/// Does `work` with the CMAC of a key: its schedule is made for each call, and gone after it.
+#[cfg(not(feature = "cached-keys"))]
+#[inline(always)]
+pub(crate) fn under<R>(key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
+    Some(work(&mut |messages, macs| {
+        key.cmac_each(messages, macs);
+        Ok(())
+    }))
 }
 
 #[cfg(feature = "cached-keys")]

@@ -11,19 +11,20 @@
 //!  Lc'     the length of data' and C-MAC, in the octets that stand on the wire
 //! ```
 
-use gp_apdu::{Class, CommandBuf};
+use gp_apdu::{Class, CommandBuf, Form};
 use zeroize::Zeroize;
 
-use crate::kernel::{Head, Job, Number, open, seal, seal_each, tag};
+use crate::cmac::Prf;
+use crate::kernel::{Head, Job, Number, open, pays_side_by_side, seal, seal_each, tag};
 use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
-use crate::session::Session;
-use crate::{Error, SecurityLevel};
+use crate::session::{ChainingValue, Session};
+use crate::{Error, Mode, SecurityLevel};
 
 impl Session {
     /// Host: protects the command in place and steps chain and counter. On an error nothing has changed.
     pub(crate) fn wrap_command(&mut self, level: SecurityLevel, command: &mut CommandBuf<'_>) -> Result<(), Error> {
-        let data_length = command.data().len();
+        let data_length = command.data_len();
         let encrypt = level.has_c_decryption() && (data_length > 0 || self.quirks().encrypt_empty());
         // A block of padding is data to the card, which counts by what it sees; and no two blocks may share an ICV.
         let counter = self.next_counter(data_length > 0 || encrypt)?;
@@ -32,19 +33,16 @@ impl Session {
         Ok(())
     }
 
-    /// Host: EXTERNAL AUTHENTICATE carries a C-MAC whatever its level, and is never encrypted nor counted (Amendment D 7.1.2).
-    pub(crate) fn wrap_authentication(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
-        self.mac_command(command, None)
-    }
-
+    #[cfg_attr(feature = "cached-keys", inline(always))]
     fn mac_command(&mut self, command: &mut CommandBuf<'_>, encrypt_as: Option<u32>) -> Result<(), Error> {
-        let plan = self.plan(command, encrypt_as)?;
-        // From here on the command and the session change together.
+        let plan = Plan::new(self.mode(), command, encrypt_as)?;
+        // From here on the command and the session change together. (The class before the MAC: an octet that is read
+        // with its neighbours soon after it was written waits for all before it.)
         let (body, mac) = plan.place(command)?;
-        let enc = plan.counter.map(|counter| (&self.keys.enc, Number { counter, response: false }));
-        let computed = seal(enc, &self.keys.mac, &self.chaining.0, plan.head, body, None);
+        let enc = plan.counter.map(|counter| (self.keys.enc(), Number { counter, response: false }));
+        let ahead = Some(&mut self.ahead);
+        let computed = seal(enc, self.keys.mac(), &self.chaining.0, plan.head, body, None, ahead);
         leftmost(&computed, mac);
-        command.set_class(plan.class);
         self.chaining.0 = computed;
         Ok(())
     }
@@ -54,6 +52,7 @@ impl Session {
         sessions: [(&mut Self, SecurityLevel); N],
         commands: [&mut CommandBuf<'_>; N],
     ) -> Result<(), Error> {
+        let pays = sessions.first().is_some_and(|(session, _)| pays_side_by_side(session.keys.enc()));
         let mut plans = [const { None }; N];
         for ((plan, (session, level)), command) in plans.iter_mut().zip(&sessions).zip(&commands) {
             if !level.has_c_mac() {
@@ -62,12 +61,25 @@ impl Session {
             let data_length = command.data_len();
             let encrypt = level.has_c_decryption() && (data_length > 0 || session.quirks().encrypt_empty());
             let counter = session.next_counter(data_length > 0 || encrypt)?;
-            *plan = Some((session.plan(command, encrypt.then_some(counter))?, counter));
+            let made = Plan::new(session.mode(), command, encrypt.then_some(counter))?;
+            if made.total > command.capacity() {
+                return Err(gp_apdu::Error::BufferFull.into());
+            }
+            if pays {
+                *plan = Some((made, counter));
+            }
+        }
+        if !pays {
+            for ((session, level), command) in sessions.into_iter().zip(commands) {
+                if level.has_c_mac() {
+                    session.wrap_command(level, command)?;
+                }
+            }
+            return Ok(());
         }
         let mut work = [const { None }; N];
         for ((work, plan), command) in work.iter_mut().zip(&plans).zip(commands) {
             let Some((plan, _)) = plan else { continue };
-            command.set_class(plan.class);
             *work = Some(plan.place(command)?);
         }
         let mut macs = [[0; 16]; N];
@@ -75,8 +87,8 @@ impl Session {
         let jobs = core::array::from_fn(|_| {
             let (((session, _), plan), work) = parts.next()?;
             let ((plan, _), (body, _)) = plan.as_ref().zip(work.as_mut())?;
-            let enc = plan.counter.map(|counter| (&session.keys.enc, Number { counter, response: false }));
-            let (mac, chaining) = (&session.keys.mac, &session.chaining.0);
+            let enc = plan.counter.map(|counter| (session.keys.enc(), Number { counter, response: false }));
+            let (mac, chaining) = (session.keys.mac(), &session.chaining.0);
             Some(Job { enc, mac, chaining, head: plan.head, body })
         });
         seal_each(jobs, &mut macs);
@@ -90,26 +102,6 @@ impl Session {
         Ok(())
     }
 
-    /// All that can fail in protecting a command; nothing changes.
-    #[inline]
-    fn plan(&self, command: &CommandBuf<'_>, counter: Option<u32>) -> Result<Plan, Error> {
-        let class = command.header().cla.secured();
-        if !class.is_protected() {
-            return Err(Error::Class);
-        }
-        let data_length = command.data_len();
-        let body_length = match counter {
-            Some(_) => padded_length(data_length).ok_or(gp_apdu::Error::DataTooLong)?,
-            None => data_length,
-        };
-        let total = body_length.checked_add(self.mode().octets()).ok_or(gp_apdu::Error::DataTooLong)?;
-        let head = Self::mac_head(command, total)?;
-        if total > command.capacity() {
-            return Err(gp_apdu::Error::BufferFull.into());
-        }
-        Ok(Plan { class, data_length, body_length, total, head, counter })
-    }
-
     /// Card: verifies and unprotects the command in place and steps chain and counter. An error means that the session is over.
     pub(crate) fn unwrap_command(&mut self, level: SecurityLevel, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         self.verify_command(command)?;
@@ -120,7 +112,7 @@ impl Session {
             if !data_length.is_multiple_of(16) {
                 return Err(Error::Security);
             }
-            open(&self.keys.enc, Number { counter: self.counter, response: false }, body);
+            open(self.keys.enc(), Number { counter: self.counter, response: false }, body);
             let Some(plain) = unpad80(body) else {
                 body.zeroize();
                 return Err(Error::Security);
@@ -141,9 +133,9 @@ impl Session {
         if !class.is_protected() {
             return Err(Error::Security);
         }
-        let head = Self::mac_head(command, data.len()).map_err(|_| Error::Security)?;
+        let head = mac_head(command, data.len()).map_err(|_| Error::Security)?;
         let (body, received) = data.split_at_checked(body_length).ok_or(Error::Security)?;
-        let computed = tag(&self.keys.mac, &self.chaining.0, head, body, None);
+        let computed = tag(self.keys.mac(), &self.chaining.0, head, body, None);
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }
@@ -152,14 +144,39 @@ impl Session {
         command.set_class(class.unsecured());
         Ok(())
     }
+}
 
-    /// The header as the C-MAC covers it, and Lc in its octets on the wire.
-    fn mac_head(command: &CommandBuf<'_>, data_length: usize) -> Result<Head, Error> {
-        let header = command.header();
-        let lc = command.form().lc_field(data_length)?;
-        // A protected command has data, its MAC, so it has an Lc.
-        Head::command([header.cla.mac_byte(), header.ins, header.p1, header.p2], lc.as_slice()).ok_or(Error::State)
+/// Host: EXTERNAL AUTHENTICATE carries a C-MAC whatever its level, under a chaining value of zeros, and is never encrypted nor
+/// counted (Amendment D 6.2.3, 7.1.2). Answers the chaining value.
+pub(crate) fn wrap_authentication(
+    mac: &mut Prf<'_>,
+    mode: Mode,
+    command: &mut CommandBuf<'_>,
+) -> Result<ChainingValue, Error> {
+    let plan = Plan::new(mode, command, None)?;
+    let (body, place) = plan.place(command)?;
+    // Chaining value, a short header, and a cryptogram.
+    let mut message = [0; 16 + 5 + 16];
+    let (mut length, mut room) = (16_usize, message.iter_mut().skip(16));
+    for part in [plan.head.octets().get(..5).unwrap_or_default(), body] {
+        length = length.saturating_add(part.len());
+        part.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
     }
+    let mut computed = [0; 16];
+    mac(&[message.get(..length).ok_or(gp_apdu::Error::DataTooLong)?], core::slice::from_mut(&mut computed))?;
+    leftmost(&computed, place);
+    Ok(ChainingValue(computed))
+}
+
+/// The header as the C-MAC covers it, and Lc in its octets on the wire.
+#[cfg_attr(feature = "cached-keys", inline)]
+fn mac_head(command: &CommandBuf<'_>, data_length: usize) -> Result<Head, Error> {
+    let (header, form) = (command.header(), command.form());
+    let lc = u16::try_from(data_length).ok().filter(|_| data_length <= form.max_data());
+    let lc = lc.ok_or(gp_apdu::Error::DataTooLong)?;
+    // As `Form::lc_field` writes it: a protected command has data, its MAC, so it has an Lc.
+    let long = matches!(form, Form::Extended) || data_length > Form::Short.max_data();
+    Ok(Head::command(header.octets(), header.cla.mac_byte(), lc, long))
 }
 
 /// A command about to be protected.
@@ -175,10 +192,30 @@ struct Plan {
 }
 
 impl Plan {
-    /// Makes room in the command and pads: the body and the place of the MAC.
-    #[inline]
+    /// All that can fail in protecting a command, but that it does not fit its buffer; nothing changes.
+    #[cfg_attr(feature = "cached-keys", inline(always))]
+    fn new(mode: Mode, command: &CommandBuf<'_>, counter: Option<u32>) -> Result<Self, Error> {
+        let class = command.header().cla.secured();
+        if !class.is_protected() {
+            return Err(Error::Class);
+        }
+        let data_length = command.data_len();
+        let body_length = match counter {
+            Some(_) => padded_length(data_length).ok_or(gp_apdu::Error::DataTooLong)?,
+            None => data_length,
+        };
+        let total = body_length.checked_add(mode.octets()).ok_or(gp_apdu::Error::DataTooLong)?;
+        let head = mac_head(command, total)?;
+        Ok(Self { class, data_length, body_length, total, head, counter })
+    }
+
+    /// Makes room in the command, announces and pads: the body and the place of the MAC. Where there is no room nothing changes.
+    #[cfg_attr(feature = "cached-keys", inline(always))]
     fn place<'c>(&self, command: &'c mut CommandBuf<'_>) -> Result<(&'c mut [u8], &'c mut [u8]), Error> {
-        let data = command.grow(self.total.saturating_sub(self.data_length))?;
+        // Never less than the data.
+        command.grow(self.total.wrapping_sub(self.data_length))?;
+        command.set_class(self.class);
+        let data = command.data_mut();
         let (body, mac) = data.split_at_mut_checked(self.body_length).ok_or(Error::State)?;
         if self.counter.is_some() {
             pad80(body, self.data_length);

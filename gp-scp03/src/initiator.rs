@@ -12,12 +12,14 @@
 use gp_apdu::{Command, CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
 
 use crate::challenge::{Challenge, ChallengePolicy, ChallengeVerdict};
+use crate::cmac::under;
+use crate::command::wrap_authentication;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo, gp_class};
-use crate::scrub::scrub_stack;
+use crate::scrub::{scrub_derivation, scrub_stack};
 use crate::secure_channel::SecureChannel;
-use crate::session::{Session, SessionKeys};
+use crate::session::{ChainingValue, Session, SessionKeys, cryptograms};
 use crate::state::Position;
-use crate::{Error, KeySource, SecurityLevel};
+use crate::{Error, KeySource, Mode, SecurityLevel};
 
 /// A host before the card has spoken.
 ///
@@ -147,7 +149,7 @@ impl Challenged {
         }
         let verdict = self.check_challenge(keys, policy)?;
         let result = self.derive_and_check(keys, level, verdict, buffer);
-        scrub_stack();
+        scrub_derivation();
         result
     }
 
@@ -163,19 +165,25 @@ impl Challenged {
         let implementation = self.info.implementation;
         let (host, card) = (&self.host_challenge, &self.card_challenge);
         let session_keys = SessionKeys::derive(keys, host, card)?;
-        let (expected, host_cryptogram) = session_keys.cryptograms(host, card)?;
-        let received = self.card_cryptogram.get(..host.mode().octets()).unwrap_or_default();
-        if !bool::from(expected.ct_eq(received)) {
-            return Err(Error::CardCryptogram);
-        }
-        let mut session = Session::new(session_keys, host.mode());
-        let header = Header::new(gp_class(self.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
-        let mut command = CommandBuf::new(buffer, header, Form::Short)?;
-        command.push(host_cryptogram.octets())?;
-        session.wrap_authentication(&mut command)?;
-        let octets = command.finish()?;
+        let (mode, header) = (host.mode(), self.authentication(level));
+        let (chaining, octets) = under(&session_keys.mac, |mac| {
+            let (expected, host_cryptogram) = cryptograms(mac, host, card)?;
+            let received = self.card_cryptogram.get(..mode.octets()).unwrap_or_default();
+            if !bool::from(expected.ct_eq(received)) {
+                return Err(Error::CardCryptogram);
+            }
+            let mut command = CommandBuf::new(buffer, header, Form::Short)?;
+            command.push(host_cryptogram.octets())?;
+            let chaining = wrap_authentication(mac, mode, &mut command)?;
+            Ok((chaining, command.finish()?))
+        })
+        .unwrap_or(Err(Error::KeyLength))?;
         let position = Position::new(level, implementation, self.channel);
-        Ok((Authenticating { session, position, info: self.info, verdict }, octets))
+        Ok((Authenticating { keys: session_keys, chaining, mode, position, info: self.info, verdict }, octets))
+    }
+
+    fn authentication(&self, level: SecurityLevel) -> Header {
+        Header::new(gp_class(self.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0)
     }
 
     fn check_challenge(
@@ -206,7 +214,9 @@ impl Challenged {
 /// A host that has proved itself and waits for the card's word. It is no channel yet: a session counts when the card accepted it.
 #[derive(Debug)]
 pub struct Authenticating {
-    session: Session,
+    keys: SessionKeys,
+    chaining: ChainingValue,
+    mode: Mode,
     position: Position,
     info: KeySetInfo,
     verdict: ChallengeVerdict,
@@ -228,7 +238,7 @@ impl Authenticating {
     /// The session keys, for tools that verify vectors.
     #[must_use]
     pub const fn session_keys(&self) -> &SessionKeys {
-        &self.session.keys
+        &self.keys
     }
 
     /// Reads the answer to EXTERNAL AUTHENTICATE: `9000` without data, which is never protected, or no session.
@@ -237,12 +247,23 @@ impl Authenticating {
     /// [`Error::Status`] when the card refused (`6300` wrong host cryptogram, `6982` wrong C-MAC), [`Error::Malformed`]
     /// when the answer holds data. The card may have counted a failed attempt: do not repeat it blindly.
     pub fn confirmed(self, response: Response<'_>) -> Result<SecureChannel, Error> {
-        let result = match (response.status, response.data) {
-            (StatusWord::OK, []) => Ok(SecureChannel::open(self.session, self.position)),
-            (StatusWord::OK, _) => Err(Error::Malformed),
-            (status, _) => Err(Error::Status(status)),
-        };
+        match (response.status, response.data) {
+            (StatusWord::OK, []) => {}
+            (StatusWord::OK, _) => return Err(Error::Malformed),
+            (status, _) => return Err(Error::Status(status)),
+        }
+        let channel = self.open();
         scrub_stack();
-        result
+        Ok(channel)
+    }
+
+    // With `cached-keys` its frame holds copies of all schedules: a call of its own, so that the scrubbing of the caller
+    // reaches it.
+    #[cfg_attr(feature = "cached-keys", inline(never))]
+    #[cfg_attr(not(feature = "cached-keys"), inline(always))]
+    fn open(self) -> SecureChannel {
+        let mut session = Session::new(self.keys, self.mode);
+        session.chaining = self.chaining;
+        SecureChannel::open(session, self.position)
     }
 }

@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 
 use crate::Error;
 use crate::cipher::Block;
+use crate::cmac::Prf;
 use crate::key::leftmost;
 
 /// What is derived: octet 11 of each block (Amendment D table 4-1).
@@ -92,9 +93,6 @@ pub fn derive(
 /// The most blocks of one call of [`derive_each`]: two keys.
 const BLOCKS: usize = if cfg!(any(feature = "aes-192", feature = "aes-256")) { 4 } else { 2 };
 
-/// AES-CMAC under one key over each of several messages, the results in the places beside them.
-type Prf<'p> = dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + 'p;
-
 /// Several derivations of this protocol under one key and in one context, of at most as many blocks together as two keys
 /// need. `prf` is AES-CMAC under the key to derive from, over each message by itself.
 #[cfg_attr(feature = "cached-keys", inline(always))]
@@ -104,8 +102,14 @@ pub(crate) fn derive_each(
     context: [&[u8]; 2],
     outputs: &mut [(Constant, &mut [u8])],
 ) -> Result<(), Error> {
-    // As in `derive`; a context is at most two challenges of 16 octets.
-    let mut inputs = [[0; 48]; BLOCKS];
+    // A context is at most two challenges of 16 octets.
+    let mut joined = [[0; 16]; 2];
+    let mut room = joined.as_flattened_mut().iter_mut();
+    for part in context {
+        part.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
+    }
+    let length = context.iter().fold(16_usize, |length, part| length.saturating_add(part.len()));
+    let mut inputs = [[[0; 16]; 3]; BLOCKS];
     let mut messages = [&[][..]; BLOCKS];
     let mut count = 0_usize;
     let mut places = inputs.iter_mut().zip(&mut messages);
@@ -113,14 +117,11 @@ pub(crate) fn derive_each(
         let [l_high, l_low] = u16::try_from(out.len()).unwrap_or(0).wrapping_mul(8).to_be_bytes();
         for (counter, _) in (1_u8..).zip(out.chunks(16)) {
             let (input, message) = places.next().ok_or(Error::KeyLength)?;
+            // As in `derive`.
             let label = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, constant.octet(), 0, l_high, l_low, counter];
-            let mut length = 0_usize;
-            let mut room = input.iter_mut();
-            for part in [&label, context[0], context[1]] {
-                part.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
-                length = length.saturating_add(part.len());
-            }
-            *message = input.get(..length).ok_or(Error::ChallengeLength)?;
+            let [first, second] = joined;
+            *input = [label, first, second];
+            *message = input.as_flattened().get(..length).ok_or(Error::ChallengeLength)?;
             count = count.saturating_add(1);
         }
     }

@@ -8,108 +8,85 @@ mod fused;
 #[cfg(feature = "cached-keys")]
 mod lanes;
 
-use core::fmt;
-
 use crate::Key;
 use crate::cipher::{Block, Cipher, Encryptor};
 #[cfg(feature = "cached-keys")]
 use crate::cmac::Subkeys;
 use crate::cmac::cmac_each;
+#[cfg(feature = "cached-keys")]
+use zeroize::Zeroize;
 
-/// S-ENC. With `cached-keys` the schedules stay expanded, without they are made for each message: the same results,
-/// another balance of memory and time.
-pub(crate) struct CipherKey {
-    key: Key,
-    #[cfg(feature = "cached-keys")]
-    cipher: Cipher,
+/// S-ENC as messages use it: with `cached-keys` its schedules, made once; without, the key, expanded for each message. The
+/// same results, another balance of memory and time.
+#[cfg(feature = "cached-keys")]
+pub(crate) struct CipherKey(Cipher);
+
+/// S-MAC or S-RMAC as messages use it, with its subkeys.
+#[cfg(feature = "cached-keys")]
+pub(crate) struct MacKey {
+    cipher: Encryptor,
+    subkeys: Subkeys,
 }
 
+#[cfg(feature = "cached-keys")]
 impl CipherKey {
     #[inline(always)]
-    pub(crate) fn new(key: Key) -> Self {
-        Self {
-            #[cfg(feature = "cached-keys")]
-            cipher: Cipher::new(&key),
-            key,
-        }
-    }
-
-    pub(crate) const fn key(&self) -> &Key {
-        &self.key
-    }
-
-    /// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`. Without `cached-keys` a call
-    /// of its own, so that its key schedule and that of the MAC are not on the stack together.
-    #[cfg_attr(not(feature = "cached-keys"), inline(never))]
-    fn encrypt(&self, number: Number, blocks: &mut [Block]) {
-        let mut icv = number.block();
-        #[cfg(feature = "cached-keys")]
-        let cipher = &self.cipher;
-        #[cfg(not(feature = "cached-keys"))]
-        let cipher = &Encryptor::new(&self.key);
-        cipher.encrypt(&mut icv);
-        cipher.cbc_encrypt(icv, blocks);
-    }
-
-    /// Decrypts whole blocks in place; the ICV is the encryption of the block of `number`.
-    #[cfg_attr(not(feature = "cached-keys"), inline(never))]
-    fn decrypt(&self, number: Number, blocks: &mut [Block]) {
-        let mut icv = number.block();
-        #[cfg(feature = "cached-keys")]
-        let cipher = &self.cipher;
-        #[cfg(not(feature = "cached-keys"))]
-        let cipher = &Cipher::new(&self.key);
-        cipher.encrypt(&mut icv);
-        cipher.cbc_decrypt(icv, blocks);
+    pub(crate) fn new(key: &Key) -> Self {
+        Self(Cipher::new(key))
     }
 }
 
-/// S-MAC or S-RMAC, with its subkeys where keys are cached.
-pub(crate) struct MacKey {
-    key: Key,
-    #[cfg(feature = "cached-keys")]
-    cached: (Encryptor, Subkeys),
-}
-
+#[cfg(feature = "cached-keys")]
 impl MacKey {
-    #[inline(always)]
-    pub(crate) fn new(key: Key) -> Self {
-        Self {
-            #[cfg(feature = "cached-keys")]
-            cached: {
-                let cipher = Encryptor::new(&key);
-                let subkeys = Subkeys::new(&cipher);
-                (cipher, subkeys)
-            },
-            key,
-        }
+    #[inline(never)]
+    pub(crate) fn new(key: &Key) -> Self {
+        let cipher = Encryptor::new(key);
+        let subkeys = Subkeys::new(&cipher);
+        Self { cipher, subkeys }
     }
 
-    pub(crate) const fn key(&self) -> &Key {
-        &self.key
-    }
-}
-
-impl MacKey {
     /// AES-CMAC over each of several short messages, the result in the place beside it.
     pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) {
-        #[cfg(feature = "cached-keys")]
-        cmac_each(&self.cached.0, Some(&self.cached.1), messages, macs);
-        #[cfg(not(feature = "cached-keys"))]
-        cmac_each(&Encryptor::new(&self.key), None, messages, macs);
+        cmac_each(&self.cipher, Some(&self.subkeys), messages, macs);
     }
 }
 
-macro_rules! redacted {
-    ($($name:ident),+) => {
-        $(impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.key.fmt(f)
-            }
-        })+
-    };
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) type CipherKey = Key;
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) type MacKey = Key;
+
+#[cfg(not(feature = "cached-keys"))]
+impl Key {
+    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) {
+        cmac_each(&Encryptor::new(self), None, messages, macs);
+    }
 }
-redacted!(CipherKey, MacKey);
+
+/// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`. Without `cached-keys` a call of its
+/// own, so that its key schedule and that of the MAC are not on the stack together.
+#[cfg_attr(not(feature = "cached-keys"), inline(never))]
+fn encrypt(key: &CipherKey, number: Number, blocks: &mut [Block]) {
+    let mut icv = number.block();
+    #[cfg(feature = "cached-keys")]
+    let cipher = &key.0;
+    #[cfg(not(feature = "cached-keys"))]
+    let cipher = &Encryptor::new(key);
+    cipher.encrypt(&mut icv);
+    cipher.cbc_encrypt(icv, blocks);
+}
+
+/// Decrypts whole blocks in place; the ICV is the encryption of the block of `number`.
+#[cfg_attr(not(feature = "cached-keys"), inline(never))]
+fn decrypt(key: &CipherKey, number: Number, blocks: &mut [Block]) {
+    let mut icv = number.block();
+    #[cfg(feature = "cached-keys")]
+    let cipher = &key.0;
+    #[cfg(not(feature = "cached-keys"))]
+    let cipher = &Cipher::new(key);
+    cipher.encrypt(&mut icv);
+    cipher.cbc_decrypt(icv, blocks);
+}
 
 /// What stands in front of the body under a MAC: nothing, or the header of a command and its Lc, 5 or 7 octets.
 #[derive(Clone, Copy)]
@@ -123,15 +100,17 @@ impl Head {
     /// In front of a response.
     pub(crate) const NONE: Self = Self { value: 0, bits: 0 };
 
-    /// CLA' INS P1 P2 Lc', the octets of Lc 1 or 3. `None` for another number of them.
+    /// CLA' INS P1 P2 Lc' for CLA INS P1 P2: Lc' of three octets, `00 hh ll`, or of one, which the caller knows to hold it.
     #[inline]
-    pub(crate) fn command([cla, ins, p1, p2]: [u8; 4], lc: &[u8]) -> Option<Self> {
-        let (octets, bits) = match *lc {
-            [n] => ([cla, ins, p1, p2, n, 0, 0, 0], 40),
-            [zero, high, low] => ([cla, ins, p1, p2, zero, high, low, 0], 56),
-            _ => return None,
-        };
-        Some(Self { value: u64::from_le_bytes(octets), bits })
+    pub(crate) fn command(header: [u8; 4], mac_class: u8, lc: u16, long: bool) -> Self {
+        let header = u32::from_le_bytes(header) & !0xFF | u32::from(mac_class);
+        let (lc, bits) = if long { (u32::from(lc.swap_bytes()).wrapping_shl(8), 56) } else { (u32::from(lc), 40) };
+        Self { value: u64::from(lc).wrapping_shl(32) | u64::from(header), bits }
+    }
+
+    /// The octets, and zeros behind them.
+    pub(crate) const fn octets(self) -> [u8; 8] {
+        self.value.to_le_bytes()
     }
 }
 
@@ -146,8 +125,39 @@ impl Number {
     /// The block whose encryption under S-ENC is the ICV: the counter, and for a response `80` in front.
     #[inline(always)]
     pub(crate) fn block(self) -> Block {
-        let first = if self.response { 0x80_u128.wrapping_shl(120) } else { 0 };
-        (first | u128::from(self.counter)).to_be_bytes()
+        (u128::from(self.first()).wrapping_shl(120) | u128::from(self.counter)).to_be_bytes()
+    }
+
+    #[inline(always)]
+    fn first(self) -> u8 {
+        if self.response { 0x80 } else { 0 }
+    }
+}
+
+/// The ICV of the next command, made beside the end of the last one, where it takes no time. Without `cached-keys`, where
+/// nothing runs side by side, there is none.
+#[cfg_attr(not(feature = "cached-keys"), derive(Clone, Copy))]
+pub(crate) struct Ahead {
+    /// The number of that command; 0, which no encrypted command has, where there is none.
+    #[cfg(feature = "cached-keys")]
+    number: u32,
+    #[cfg(feature = "cached-keys")]
+    icv: Block,
+}
+
+impl Ahead {
+    pub(crate) const NONE: Self = Self {
+        #[cfg(feature = "cached-keys")]
+        number: 0,
+        #[cfg(feature = "cached-keys")]
+        icv: [0; 16],
+    };
+}
+
+#[cfg(feature = "cached-keys")]
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.icv.as_mut_slice().zeroize();
     }
 }
 
@@ -155,7 +165,9 @@ impl Number {
 pub(crate) type Suffix = Option<[u8; 2]>;
 
 /// Encrypts `body` in place when a key and a number are given (`body` is whole blocks then), and answers
-/// `CMAC(mac, chaining | head | body as it now stands | suffix)`.
+/// `CMAC(mac, chaining | head | body as it now stands | suffix)`. For commands, whose numbers follow each other, `ahead` is
+/// given, to be used and filled.
+#[cfg_attr(feature = "cached-keys", inline(always))]
 pub(crate) fn seal(
     enc: Option<(&CipherKey, Number)>,
     mac: &MacKey,
@@ -163,20 +175,25 @@ pub(crate) fn seal(
     head: Head,
     body: &mut [u8],
     suffix: Suffix,
+    ahead: Option<&mut Ahead>,
 ) -> Block {
+    #[cfg(not(feature = "cached-keys"))]
+    let _ = ahead;
     let Some((key, number)) = enc else { return tag(mac, chaining, head, body, suffix) };
     let blocks = body.as_chunks_mut().0;
     #[cfg(feature = "cached-keys")]
     {
-        let mut computed = [0; 16];
-        let (cipher, subkeys) = &mac.cached;
-        let message =
-            fused::Sealing { number, chaining, head, body: &mut *blocks, suffix, subkeys, mac: &mut computed };
-        if fused::seal(&key.cipher, cipher, message) {
-            return computed;
+        let MacKey { cipher, subkeys } = mac;
+        let mut message = fused::Sealing::new(number, chaining, head, &mut *blocks, suffix, subkeys, ahead.as_deref());
+        if fused::seal(&key.0, cipher, &mut message) {
+            if let Some(ahead) = ahead {
+                ahead.number = number.counter.wrapping_add(1);
+                ahead.icv = message.icv;
+            }
+            return message.mac;
         }
     }
-    key.encrypt(number, blocks);
+    encrypt(key, number, blocks);
     tag(mac, chaining, head, body, suffix)
 }
 
@@ -189,29 +206,44 @@ pub(crate) struct Job<'a> {
     pub(crate) body: &'a mut [u8],
 }
 
+/// Is [`seal_each`] faster than [`seal`] for each?
+pub(crate) fn pays_side_by_side(key: &CipherKey) -> bool {
+    #[cfg(feature = "cached-keys")]
+    return lanes::pay(&key.0);
+    #[cfg(not(feature = "cached-keys"))]
+    {
+        let _ = key;
+        false
+    }
+}
+
 /// [`seal`] for a command of each of several sessions, side by side where they are alike.
 pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [Block; N]) {
     #[cfg(feature = "cached-keys")]
     if jobs.iter().all(|job| job.as_ref().is_some_and(|job| job.enc.is_some())) {
-        let mut macs = macs.iter_mut();
-        let lanes = jobs.map(|job| {
+        let mut lanes = jobs.map(|job| {
             let Some(Job { enc: Some((key, number)), mac, chaining, head, body }) = job else { return None };
             let body = body.as_chunks_mut().0;
-            let (cipher, subkeys) = &mac.cached;
-            let message = fused::Sealing { number, chaining, head, body, suffix: None, subkeys, mac: macs.next()? };
-            Some(lanes::Job { enc: &key.cipher, mac: cipher, message })
+            let MacKey { cipher, subkeys } = mac;
+            let message = fused::Sealing::new(number, chaining, head, body, None, subkeys, None);
+            Some(lanes::Job { enc: &key.0, mac: cipher, message })
         });
-        if let Err(jobs) = lanes::seal_each(lanes) {
-            for job in jobs.into_iter().flatten() {
+        if !lanes::seal_each(&mut lanes) {
+            for job in lanes.iter_mut().flatten() {
                 // Both keys of a session are of one length.
-                fused::seal(job.enc, job.mac, job.message);
+                fused::seal(job.enc, job.mac, &mut job.message);
+            }
+        }
+        for (mac, job) in macs.iter_mut().zip(&lanes) {
+            if let Some(job) = job {
+                *mac = job.message.mac;
             }
         }
         return;
     }
     for (job, mac) in jobs.into_iter().zip(macs) {
         if let Some(job) = job {
-            *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None);
+            *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None, None);
         }
     }
 }
@@ -220,17 +252,17 @@ pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [
 pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: Head, body: &[u8], suffix: Suffix) -> Block {
     #[cfg(feature = "cached-keys")]
     {
-        let mut computed = [0; 16];
-        let (cipher, subkeys) = &mac.cached;
-        fused::tag(cipher, fused::Tagging { chaining, head, body, suffix, subkeys, mac: &mut computed });
-        computed
+        let MacKey { cipher, subkeys } = mac;
+        let mut message = fused::Tagging { chaining, head, body, suffix, subkeys, mac: [0; 16] };
+        fused::tag(cipher, &mut message);
+        message.mac
     }
     #[cfg(not(feature = "cached-keys"))]
     {
-        let octets = head.value.to_le_bytes();
+        let octets = head.octets();
         let length = usize::try_from(head.bits / 8).unwrap_or(0);
         let head = octets.get(..length).unwrap_or_default();
-        mac.key.mac(&[chaining, head, body, suffix.as_slice().as_flattened()])
+        mac.mac(&[chaining, head, body, suffix.as_slice().as_flattened()])
     }
 }
 
@@ -246,14 +278,13 @@ pub(crate) fn open_unverified(
     let (key, number) = enc;
     #[cfg(feature = "cached-keys")]
     {
-        let mut computed = [0; 16];
-        let (cipher, subkeys) = &mac.cached;
+        let MacKey { cipher, subkeys } = mac;
         let mut icv = number.block();
-        key.cipher.encrypt(&mut icv);
+        key.0.encrypt(&mut icv);
         let blocks = body.as_chunks_mut().0;
-        let message = fused::Opening { chaining, icv, body: blocks, suffix, subkeys, mac: &mut computed };
-        if fused::open(&key.cipher, cipher, message) {
-            return computed;
+        let mut message = fused::Opening { chaining, icv, body: blocks, suffix, subkeys, mac: [0; 16] };
+        if fused::open(&key.0, cipher, &mut message) {
+            return message.mac;
         }
     }
     let computed = tag(mac, chaining, Head::NONE, body, Some(suffix));
@@ -263,7 +294,7 @@ pub(crate) fn open_unverified(
 
 /// Decrypts `body`, a multiple of 16 octets, in place. Only after its MAC held.
 pub(crate) fn open(key: &CipherKey, number: Number, body: &mut [u8]) {
-    key.decrypt(number, body.as_chunks_mut().0);
+    decrypt(key, number, body.as_chunks_mut().0);
 }
 
 #[cfg(test)]

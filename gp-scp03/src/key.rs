@@ -7,7 +7,7 @@ use zeroize::Zeroize;
 
 use crate::Error;
 use crate::cipher::{Block, Cipher, Encryptor};
-use crate::cmac::{Subkeys, cmac, cmac_each};
+use crate::cmac::{Subkeys, cmac, under};
 use crate::scrub::scrub_key;
 
 /// The length of an AES key: 16, 24 or 32 octets.
@@ -146,6 +146,12 @@ impl Key {
     pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 16] {
         let cipher = Encryptor::new(self);
         cmac(&cipher, &Subkeys::new(&cipher), parts)
+    }
+
+    /// AES-CMAC over each of several messages, the results beside them.
+    #[inline(never)]
+    fn cmac_of_each(&self, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
+        under(self, |prf| prf(messages, macs)).unwrap_or(Err(Error::KeyLength))
     }
 
     /// The key check value: the first 3 octets of the encryption of sixteen octets `01` (Amendment D 4.1.4).
@@ -330,8 +336,7 @@ impl KeySource for StaticKeys {
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
-        cmac_each(&Encryptor::new(self.key(key)), None, messages, macs);
-        Ok(())
+        self.key(key).cmac_of_each(messages, macs)
     }
 
     fn length(&self) -> KeyLength {
@@ -345,8 +350,7 @@ impl KeySource for &StaticKeys {
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
-        cmac_each(&Encryptor::new(self.key(key)), None, messages, macs);
-        Ok(())
+        self.key(key).cmac_of_each(messages, macs)
     }
 
     fn length(&self) -> KeyLength {

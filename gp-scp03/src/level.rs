@@ -55,15 +55,13 @@ impl SecurityLevel {
 
     /// The octet, as in P1.
     #[must_use]
+    #[inline]
+    #[allow(
+        clippy::as_conversions,
+        reason = "the discriminant of an enum of octets is one; a `match` looks it up in a table"
+    )]
     pub const fn octet(self) -> u8 {
-        match self {
-            Self::Authenticated => 0x00,
-            Self::CMac => 0x01,
-            Self::CMacCDecryption => 0x03,
-            Self::CMacRMac => 0x11,
-            Self::CMacCDecryptionRMac => 0x13,
-            Self::Full => 0x33,
-        }
+        self as u8
     }
 
     /// The octet of the current security level as GET DATA `D3` and the API code it: `80` AUTHENTICATED and the bits above (GPCS table 10-1).
@@ -74,24 +72,28 @@ impl SecurityLevel {
 
     /// Commands carry a C-MAC.
     #[must_use]
+    #[inline]
     pub const fn has_c_mac(self) -> bool {
         self.octet() & 0x01 != 0
     }
 
     /// Command data is encrypted.
     #[must_use]
+    #[inline]
     pub const fn has_c_decryption(self) -> bool {
         self.octet() & 0x02 != 0
     }
 
     /// Responses carry an R-MAC.
     #[must_use]
+    #[inline]
     pub const fn has_r_mac(self) -> bool {
         self.octet() & 0x10 != 0
     }
 
     /// Response data is encrypted.
     #[must_use]
+    #[inline]
     pub const fn has_r_encryption(self) -> bool {
         self.octet() & 0x20 != 0
     }
@@ -209,12 +211,14 @@ impl Implementation {
 
     /// R-MAC is supported.
     #[must_use]
+    #[inline]
     pub const fn has_r_mac(self) -> bool {
         self.0 & 0x20 != 0
     }
 
     /// R-ENCRYPTION is supported; only together with R-MAC.
     #[must_use]
+    #[inline]
     pub const fn has_r_encryption(self) -> bool {
         self.0 & 0x60 == 0x60
     }

@@ -12,19 +12,23 @@ pub(crate) const fn padded_length(data_length: usize) -> Option<usize> {
 }
 
 /// Writes the padding behind the first `data_length` octets of `buffer`, which is [`padded_length`] octets long.
+#[cfg_attr(feature = "cached-keys", inline)]
 pub(crate) fn pad80(buffer: &mut [u8], data_length: usize) {
     if cfg!(not(feature = "cached-keys")) {
         let padding = buffer.iter_mut().skip(data_length);
         padding.zip(core::iter::once(0x80).chain(core::iter::repeat(0))).for_each(|(to, from)| *to = from);
         return;
     }
-    const POSITIONS: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
-    let Ok(filled) = u8::try_from(data_length & 15) else { return };
-    if let Some(last) = buffer.last_chunk_mut::<16>() {
-        // All sixteen octets are written, so that the block is one store and not several.
-        for (octet, position) in last.iter_mut().zip(POSITIONS) {
-            let padding = if position == filled { 0x80 } else { 0 };
-            *octet = if position < filled { *octet } else { padding };
+    // What is kept of the last block and what is put into it, each as sixteen octets of a table from one place on: so the
+    // block is one store and not several.
+    const KEEP: &[u8; 31] =
+        b"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    const PUT: &[u8; 31] = b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let start = (data_length & 15) ^ 15;
+    let at = |table: &'static [u8; 31]| table.get(start..)?.first_chunk::<16>();
+    if let (Some(last), Some(keep), Some(put)) = (buffer.last_chunk_mut::<16>(), at(KEEP), at(PUT)) {
+        for ((octet, keep), put) in last.iter_mut().zip(keep).zip(put) {
+            *octet = *octet & keep | put;
         }
     }
 }

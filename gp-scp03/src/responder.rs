@@ -20,7 +20,7 @@ use crate::challenge::Challenge;
 use crate::cryptogram::Cryptogram;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
 use crate::scrub::{scrub_message, scrub_stack};
-use crate::session::{Session, SessionKeys};
+use crate::session::{Session, SessionKeys, cryptograms};
 use crate::state::{Position, State};
 use crate::{Error, Implementation, KeySource, Quirks, RMacSession, SecurityLevel};
 
@@ -162,11 +162,11 @@ impl Responder {
             return Err(Error::ChallengeLength);
         }
         let session_keys = SessionKeys::derive(keys, host, card)?;
-        let (shown, expected) = session_keys.cryptograms(host, card)?;
+        let mut session = Session::new(session_keys, host.mode());
+        let (shown, expected) = cryptograms(&mut session.keys.prf(), host, card)?;
         let consistent = info.sequence.is_some() == implementation.has_pseudo_random_challenge();
         let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out).filter(|_| consistent);
         if length.is_some() {
-            let mut session = Session::new(session_keys, host.mode());
             session.set_quirks(self.quirks);
             self.session = Some(session);
             self.phase = Phase::Challenged { expected, implementation, channel: request.channel };

@@ -62,9 +62,9 @@ impl Session {
         let status = status.octets();
         let enc = encrypt.then(|| {
             pad80(body, data_length);
-            (&self.keys.enc, Number { counter: self.counter, response: true })
+            (self.keys.enc(), Number { counter: self.counter, response: true })
         });
-        let computed = seal(enc, &self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(status));
+        let computed = seal(enc, self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(status), None);
         leftmost(&computed, mac);
         sw.iter_mut().zip(status).for_each(|(to, from)| *to = from);
         Ok(answer)
@@ -90,34 +90,47 @@ impl Session {
                 Err(Error::Security)
             };
         }
+        let data_length = self.unwrap_protected(level, order, data, *sw)?;
+        Ok(Unwrapped { data_length, status, authentic: true })
+    }
+
+    /// Host: the same under R-MAC. Answers how much data lies at the start of `data`. A call of its own: answers that are not
+    /// protected go without its frame.
+    #[cfg_attr(feature = "cached-keys", inline(never))]
+    fn unwrap_protected(
+        &self,
+        level: SecurityLevel,
+        order: Order,
+        data: &mut [u8],
+        sw: [u8; 2],
+    ) -> Result<usize, Error> {
         let body_length = data.len().checked_sub(self.mode().octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
         let number = Number { counter: self.counter, response: true };
         let encrypted = level.has_r_encryption() && body_length > 0;
         if encrypted && order == Order::OnePass && body_length.is_multiple_of(16) {
-            let computed = open_unverified((&self.keys.enc, number), &self.keys.r_mac, &self.chaining.0, body, *sw);
+            let computed = open_unverified((self.keys.enc(), number), self.keys.r_mac(), &self.chaining.0, body, sw);
             if !self.mac_matches(&computed, received) {
                 body.zeroize();
                 return Err(Error::Security);
             }
         } else {
-            let computed = tag(&self.keys.r_mac, &self.chaining.0, Head::NONE, body, Some(*sw));
+            let computed = tag(self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(sw));
             if !self.mac_matches(&computed, received) || (encrypted && !body_length.is_multiple_of(16)) {
                 return Err(Error::Security);
             }
             if encrypted {
-                open(&self.keys.enc, number, body);
+                open(self.keys.enc(), number, body);
             }
         }
-        let mut data_length = body_length;
-        if encrypted {
-            let Some(plain) = unpad80(body) else {
-                body.zeroize();
-                return Err(Error::Security);
-            };
-            data_length = plain;
+        if !encrypted {
+            return Ok(body_length);
         }
-        Ok(Unwrapped { data_length, status, authentic: true })
+        let Some(plain) = unpad80(body) else {
+            body.zeroize();
+            return Err(Error::Security);
+        };
+        Ok(plain)
     }
 }
 

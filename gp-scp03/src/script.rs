@@ -23,9 +23,10 @@ use gp_apdu::{CommandBuf, Form, Header, LogicalChannel, SecureMessaging, ins};
 use zeroize::Zeroize;
 
 use crate::challenge::{Challenge, SequenceCounter};
+use crate::command::wrap_authentication;
 use crate::message::gp_class;
 use crate::response::{Order, Unwrapped};
-use crate::session::{Session, SessionKeys};
+use crate::session::{Session, SessionKeys, cryptograms};
 use crate::{Error, Implementation, KeySource, Reply, SecurityLevel};
 
 /// What is known of a card before it is asked.
@@ -111,7 +112,8 @@ impl Script {
         }
         let card = Challenge::pseudo_random(keys, host.mode(), target.sequence, target.aid)?;
         let session_keys = SessionKeys::derive(keys, host, &card)?;
-        let (card_cryptogram, host_cryptogram) = session_keys.cryptograms(host, &card)?;
+        let mut session = Session::new(session_keys, host.mode());
+        let (card_cryptogram, host_cryptogram) = cryptograms(&mut session.keys.prf(), host, &card)?;
         let mut foreseen = Foreseen { octets: [0; 38], length: 0 };
         let information = [target.key_version, 0x03, i.octet()];
         let sequence = target.sequence.octets();
@@ -121,10 +123,8 @@ impl Script {
         let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.push(host_cryptogram.octets())?;
-        let mut script =
-            Self { session: Session::new(session_keys, host.mode()), level, channel: target.channel, foreseen };
-        script.session.wrap_authentication(&mut command)?;
-        Ok((script, command.finish()?))
+        session.chaining = wrap_authentication(&mut session.keys.prf(), host.mode(), &mut command)?;
+        Ok((Self { session, level, channel: target.channel, foreseen }, command.finish()?))
     }
 
     /// What the card will answer to INITIALIZE UPDATE.
@@ -221,7 +221,7 @@ impl Script {
     /// [`State`](crate::State) makes the end of a session that awaits that answer.
     #[must_use]
     pub const fn session_keys(&self) -> &SessionKeys {
-        &self.session.keys
+        &self.session.keys.raw
     }
 }
 

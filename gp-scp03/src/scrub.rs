@@ -1,22 +1,50 @@
 //! Overwriting the dead stack below the caller, where moved keys and expanded schedules were.
 
-/// Words as deep as the deepest call of the handshake was measured to reach, with a margin: on 64-bit processors with
-/// AES instructions the schedules of a session are copied several times while it is made; small targets keep raw keys,
-/// have small frames and little stack to spare.
+use core::mem::MaybeUninit;
+
+/// Words as deep as the deepest call of a handshake was measured to reach, with a margin: where the schedules of a session
+/// are kept, the one that makes them at the card, 5 kilobytes. Small targets keep raw keys, have small frames and little
+/// stack to spare.
 const DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
-    (true, true) => 2048,
+    (true, true) => 896,
     (true, false) => 768,
     (false, true) => 512,
     (false, false) => 96,
 };
 
+/// The same for the derivation of a session by the host, which makes one schedule at a time: 3 kilobytes.
+#[cfg(feature = "cached-keys")]
+const DERIVATION_DEPTH: usize = if DEPTH > 512 { 512 } else { DEPTH };
+
+/// Words wiped at a time. A kilobyte is written in vectors, and faster than by the instruction for strings, which C libraries
+/// take for more.
+const STEP: usize = if DEPTH > 128 { 128 } else { DEPTH };
+
 /// Wipes [`DEPTH`] words of the stack below the caller's frame. It must stay a call of its own: inlined, it would wipe a
 /// part of the caller's frame instead. What it is to wipe must have been in a call of its own, too: `#[inline(never)]`.
 #[inline(never)]
 pub(crate) fn scrub_stack() {
-    let below = [0_u64; DEPTH];
-    // The zeros are the wiping; the barrier sees to it that they are written, once.
-    zeroize::optimization_barrier(&below);
+    wipe::<{ DEPTH / STEP }>();
+}
+
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) use scrub_stack as scrub_derivation;
+
+/// The same after a derivation.
+#[cfg(feature = "cached-keys")]
+#[inline(never)]
+pub(crate) fn scrub_derivation() {
+    wipe::<{ DERIVATION_DEPTH / STEP }>();
+}
+
+#[inline(always)]
+fn wipe<const STEPS: usize>() {
+    let mut below = [const { MaybeUninit::<[u64; STEP]>::uninit() }; STEPS];
+    for step in &mut below {
+        step.write([0; STEP]);
+        // The zeros are the wiping; the barrier sees to it that they are written, once.
+        zeroize::optimization_barrier(step);
+    }
 }
 
 /// Words as deep as one use of a single key reaches: a schedule, and spilled registers with parts of it.

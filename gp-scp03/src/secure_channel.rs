@@ -104,12 +104,11 @@ impl SecureChannel {
     /// that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits neither form
     /// nor buffer, Le not the form, or the bit that its form chains by is set already.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
-        let level = self.position.level();
-        self.wrap_towards(command, level)
+        self.wrap_towards(command, None)
     }
 
     /// Wraps, and makes `next` the level once the card has answered `9000`.
-    fn wrap_towards(&mut self, command: &mut CommandBuf<'_>, next: SecurityLevel) -> Result<(), Error> {
+    fn wrap_towards(&mut self, command: &mut CommandBuf<'_>, next: Option<SecurityLevel>) -> Result<(), Error> {
         let session = self.session.as_mut().ok_or(Error::Closed)?;
         if matches!(self.phase, Phase::Awaiting(_)) {
             return Err(Error::State);
@@ -151,7 +150,7 @@ impl SecureChannel {
             command.expect(max);
         }
         self.messages_left = messages_left;
-        self.phase = Phase::Awaiting(next);
+        self.phase = Phase::Awaiting(next.unwrap_or(level));
         Ok(())
     }
 
@@ -182,24 +181,24 @@ impl SecureChannel {
     fn unwrap_in<'r>(&mut self, order: Order, response: &'r mut [u8]) -> Result<Reply<'r>, Error> {
         let session = self.session.as_ref().ok_or(Error::Closed)?;
         let Phase::Awaiting(next) = self.phase else { return Err(Error::State) };
-        let unwrapped = session.unwrap_response(self.position.level(), order, response);
+        let level = self.position.level();
+        let unwrapped = session.unwrap_response(level, order, response);
         scrub_message();
         let Unwrapped { data_length, status, authentic } = match unwrapped {
             Ok(unwrapped) => unwrapped,
             Err(error) => {
-                self.close();
+                self.end();
                 return Err(error);
             }
         };
         self.phase = Phase::Ready;
-        let unprotected = self.position.level().has_r_mac() || (status.is_error() && data_length == 0);
         if status == StatusWord::OK {
             self.position.set_level(next);
         }
         let answer = Response { data: response.get(..data_length).unwrap_or_default(), status };
         Ok(if authentic {
             Reply::Authentic(answer)
-        } else if unprotected {
+        } else if level.has_r_mac() || (data_length == 0 && status.is_error()) {
             Reply::Refused(status)
         } else {
             Reply::Plain(answer)
@@ -232,7 +231,7 @@ impl SecureChannel {
         let header = Header::new(gp_class(self.position.channel), ins::BEGIN_R_MAC_SESSION, session.octet(), 0x01);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.push(&[length])?.push(salt)?;
-        self.wrap_towards(&mut command, next)?;
+        self.wrap_towards(&mut command, Some(next))?;
         Ok(command.finish()?)
     }
 
@@ -253,7 +252,7 @@ impl SecureChannel {
         let header = Header::new(gp_class(self.position.channel), ins::END_R_MAC_SESSION, 0x00, 0x03);
         let mut command = CommandBuf::new(buffer, header, Form::Short)?;
         command.expect(Le::MAX_SHORT);
-        self.wrap_towards(&mut command, next)?;
+        self.wrap_towards(&mut command, Some(next))?;
         Ok(command.finish()?)
     }
 
@@ -324,7 +323,7 @@ impl SecureChannel {
     #[must_use]
     pub const fn session_keys(&self) -> Option<&SessionKeys> {
         match &self.session {
-            Some(session) => Some(&session.keys),
+            Some(session) => Some(&session.keys.raw),
             None => None,
         }
     }
@@ -338,6 +337,13 @@ impl SecureChannel {
     /// Wipes the session. Every later call answers [`Error::Closed`]; closing twice is fine. The card is not told: a new
     /// INITIALIZE UPDATE, a selection or a reset ends its side.
     pub fn close(&mut self) {
+        self.end();
+    }
+
+    /// [`close`](Self::close), out of the way of messages that hold.
+    #[cold]
+    #[inline(never)]
+    fn end(&mut self) {
         self.session = None;
         scrub_stack();
     }

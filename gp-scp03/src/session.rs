@@ -7,9 +7,10 @@ use zeroize::Zeroize;
 
 use crate::challenge::{Challenge, Mode};
 use crate::cipher::Block;
+use crate::cmac::Prf;
 use crate::cryptogram::Cryptogram;
 use crate::kdf::{Constant, derive_each};
-use crate::kernel::{CipherKey, MacKey};
+use crate::kernel::{Ahead, CipherKey, MacKey};
 use crate::quirks::Conduct;
 use crate::{Error, Key, KeyId, KeySource, Quirks};
 
@@ -19,9 +20,9 @@ use crate::{Error, Key, KeyId, KeySource, Quirks};
 /// [`State`](crate::State).
 #[derive(Debug)]
 pub struct SessionKeys {
-    pub(crate) enc: CipherKey,
-    pub(crate) mac: MacKey,
-    pub(crate) r_mac: MacKey,
+    pub(crate) enc: Key,
+    pub(crate) mac: Key,
+    pub(crate) r_mac: Key,
 }
 
 impl SessionKeys {
@@ -33,76 +34,145 @@ impl SessionKeys {
         if enc.length() != mac.length() || enc.length() != r_mac.length() {
             return Err(Error::KeyLength);
         }
-        Ok(Self { enc: CipherKey::new(enc), mac: MacKey::new(mac), r_mac: MacKey::new(r_mac) })
+        Ok(Self { enc, mac, r_mac })
     }
 
     /// Derived from the static keys and both challenges, host then card (Amendment D 6.2.1).
     pub(crate) fn derive(keys: &mut impl KeySource, host: &Challenge, card: &Challenge) -> Result<Self, Error> {
         let length = keys.length();
         let context = [host.octets(), card.octets()];
-        let (mut enc, mut mac, mut r_mac) = (Key::zeros(length), Key::zeros(length), Key::zeros(length));
+        let mut made = Self { enc: Key::zeros(length), mac: Key::zeros(length), r_mac: Key::zeros(length) };
         derive_each(
             &mut |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
             context,
-            &mut [(Constant::SEnc, enc.octets_mut())],
+            &mut [(Constant::SEnc, made.enc.octets_mut())],
         )?;
         derive_each(
             &mut |messages, macs| keys.cmac_each(KeyId::Mac, messages, macs),
             context,
-            &mut [(Constant::SMac, mac.octets_mut()), (Constant::SRMac, r_mac.octets_mut())],
+            &mut [(Constant::SMac, made.mac.octets_mut()), (Constant::SRMac, made.r_mac.octets_mut())],
         )?;
-        Ok(Self { enc: CipherKey::new(enc), mac: MacKey::new(mac), r_mac: MacKey::new(r_mac) })
-    }
-
-    /// The card's cryptogram and the host's, under S-MAC: context host challenge, then card challenge, for **both**
-    /// (Amendment D 6.2.2.2, 6.2.2.3).
-    pub(crate) fn cryptograms(&self, host: &Challenge, card: &Challenge) -> Result<(Cryptogram, Cryptogram), Error> {
-        let (mut of_card, mut of_host) = (Cryptogram::zeros(host.mode()), Cryptogram::zeros(host.mode()));
-        derive_each(
-            &mut |messages, macs| {
-                self.mac.cmac_each(messages, macs);
-                Ok(())
-            },
-            [host.octets(), card.octets()],
-            &mut [(Constant::CardCryptogram, of_card.octets_mut()), (Constant::HostCryptogram, of_host.octets_mut())],
-        )?;
-        Ok((of_card, of_host))
+        Ok(made)
     }
 
     /// The octets of S-ENC, for who saves a session or checks vectors.
     #[must_use]
     pub fn enc(&self) -> &Key {
-        self.enc.key()
+        &self.enc
     }
 
     /// The octets of S-MAC.
     #[must_use]
     pub fn mac(&self) -> &Key {
-        self.mac.key()
+        &self.mac
     }
 
     /// The octets of S-RMAC.
     #[must_use]
     pub fn r_mac(&self) -> &Key {
-        self.r_mac.key()
+        &self.r_mac
+    }
+}
+
+/// The card's cryptogram and the host's, under S-MAC: context host challenge, then card challenge, for **both** (Amendment D
+/// 6.2.2.2, 6.2.2.3).
+pub(crate) fn cryptograms(
+    mac: &mut Prf<'_>,
+    host: &Challenge,
+    card: &Challenge,
+) -> Result<(Cryptogram, Cryptogram), Error> {
+    let (mut of_card, mut of_host) = (Cryptogram::zeros(host.mode()), Cryptogram::zeros(host.mode()));
+    let outputs =
+        &mut [(Constant::CardCryptogram, of_card.octets_mut()), (Constant::HostCryptogram, of_host.octets_mut())];
+    derive_each(mac, [host.octets(), card.octets()], outputs)?;
+    Ok((of_card, of_host))
+}
+
+/// The keys of an open session, and with `cached-keys` their schedules.
+pub(crate) struct Keys {
+    pub(crate) raw: SessionKeys,
+    #[cfg(feature = "cached-keys")]
+    enc: CipherKey,
+    #[cfg(feature = "cached-keys")]
+    mac: MacKey,
+    #[cfg(feature = "cached-keys")]
+    r_mac: MacKey,
+}
+
+#[cfg(feature = "cached-keys")]
+impl Keys {
+    // A call of its own, and nothing between the schedules: so they are written where they stay, or moved once.
+    #[inline(never)]
+    fn new(raw: SessionKeys) -> Self {
+        Self { enc: CipherKey::new(&raw.enc), mac: MacKey::new(&raw.mac), r_mac: MacKey::new(&raw.r_mac), raw }
+    }
+
+    pub(crate) const fn enc(&self) -> &CipherKey {
+        &self.enc
+    }
+
+    pub(crate) const fn mac(&self) -> &MacKey {
+        &self.mac
+    }
+
+    pub(crate) const fn r_mac(&self) -> &MacKey {
+        &self.r_mac
+    }
+}
+
+#[cfg(not(feature = "cached-keys"))]
+impl Keys {
+    const fn new(raw: SessionKeys) -> Self {
+        Self { raw }
+    }
+
+    pub(crate) const fn enc(&self) -> &CipherKey {
+        &self.raw.enc
+    }
+
+    pub(crate) const fn mac(&self) -> &MacKey {
+        &self.raw.mac
+    }
+
+    pub(crate) const fn r_mac(&self) -> &MacKey {
+        &self.raw.r_mac
+    }
+}
+
+impl Keys {
+    /// AES-CMAC under S-MAC over each of several short messages.
+    pub(crate) fn prf(&self) -> impl FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + '_ {
+        |messages, macs| {
+            self.mac().cmac_each(messages, macs);
+            Ok(())
+        }
     }
 }
 
 /// The core of an open session. Commands are protected in `command.rs`, responses in `response.rs`, each direction's
 /// two ends side by side.
 pub(crate) struct Session {
-    pub(crate) keys: SessionKeys,
+    pub(crate) keys: Keys,
     conduct: Conduct,
     /// The whole C-MAC of the last command, 16 octets also in S8 mode; zeros before EXTERNAL AUTHENTICATE. Responses never change it.
     pub(crate) chaining: ChainingValue,
     /// The number of the last command after EXTERNAL AUTHENTICATE, which itself has number 0.
     pub(crate) counter: u32,
+    /// The ICV of the next command, where it is there already.
+    pub(crate) ahead: Ahead,
 }
 
 impl Session {
     /// A session before EXTERNAL AUTHENTICATE.
-    pub(crate) const fn new(keys: SessionKeys, mode: Mode) -> Self {
-        Self { keys, conduct: Conduct::new(mode, Quirks::NONE), chaining: ChainingValue([0; 16]), counter: 0 }
+    #[cfg_attr(feature = "cached-keys", inline(always))]
+    pub(crate) fn new(keys: SessionKeys, mode: Mode) -> Self {
+        Self {
+            keys: Keys::new(keys),
+            conduct: Conduct::new(mode, Quirks::NONE),
+            chaining: ChainingValue([0; 16]),
+            counter: 0,
+            ahead: Ahead::NONE,
+        }
     }
 
     pub(crate) const fn mode(&self) -> Mode {
@@ -137,6 +207,12 @@ pub(crate) struct ChainingValue(pub(crate) Block);
 impl Drop for ChainingValue {
     fn drop(&mut self) {
         self.0.as_mut_slice().zeroize();
+    }
+}
+
+impl fmt::Debug for ChainingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChainingValue(..)")
     }
 }
 

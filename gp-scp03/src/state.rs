@@ -80,7 +80,7 @@ impl State {
         let (mode, quirks) = (session.mode(), session.quirks());
         let Session { keys, chaining, counter, .. } = session;
         Self {
-            keys,
+            keys: keys.raw,
             mode,
             chaining_value: chaining.0,
             counter,
@@ -113,12 +113,13 @@ impl Position {
     }
 
     /// The level now.
-    pub(crate) const fn level(self) -> SecurityLevel {
+    #[inline]
+    pub(crate) const fn level(&self) -> SecurityLevel {
         Self::level_in(self.levels)
     }
 
     /// The level of EXTERNAL AUTHENTICATE.
-    pub(crate) const fn session_level(self) -> SecurityLevel {
+    pub(crate) const fn session_level(&self) -> SecurityLevel {
         Self::level_in(self.levels >> 2)
     }
 

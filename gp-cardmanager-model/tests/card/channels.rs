@@ -111,8 +111,7 @@ fn keys_that_are_gone_open_nothing() {
         host.status(card, [0x80, 0xD8, 0x31, 0x81], &data)
     };
     let delete = |card: &mut TestCard<'_>, host: &mut Host| host.status(card, [0x80, 0xE4, 0, 0], &[0xD2, 1, 0x31]);
-    for (number, change) in [&replace as &dyn Fn(&mut TestCard<'_>, &mut Host) -> u16, &delete].into_iter().enumerate()
-    {
+    for change in [&replace as &dyn Fn(&mut TestCard<'_>, &mut Host) -> u16, &delete] {
         let sets = [(kit::KVN, factory_keys()), (0x31, keys_from(0x50, 16))];
         let mut bench =
             Bench::with(kit::factory(sets.map(|(version, keys)| kit::key_set(version, keys, [0; 3])).into()));

@@ -75,3 +75,23 @@ fn what_the_c_mac_covers() {
         }
     }
 }
+
+/// The C-MAC covers Lc as the form writes it.
+#[test]
+fn the_head_is_the_header_and_the_lc_of_the_form() {
+    use gp_apdu::{Chaining, Header};
+    for form in [Form::Short, Form::Extended, Form::Chained(Chaining::Gp), Form::Chained(Chaining::Iso)] {
+        let mut buffer = [0; 16];
+        let header = Header::new(Class::from_byte(0x8B).unwrap(), 0xE2, 0x01, 0x02);
+        let command = CommandBuf::new(&mut buffer, header, form).unwrap();
+        for length in [1, 2, 8, 0xFE, 0xFF, 0x100, 0x101, 0x1234, 0xFFFE, 0xFFFF, 0x1_0000, usize::MAX] {
+            let head = mac_head(&command, length);
+            let Ok(lc) = form.lc_field(length) else {
+                assert_eq!(head.err(), Some(gp_apdu::Error::DataTooLong.into()));
+                continue;
+            };
+            let octets = [&[0x84, 0xE2, 0x01, 0x02], lc.as_slice()].concat();
+            assert_eq!(head.unwrap().octets()[..4 + lc.as_slice().len()], octets, "{form:?} {length}");
+        }
+    }
+}

@@ -1,9 +1,11 @@
 //! One region for a whole message: CBC encryption of the next block and CMAC of the last one side by side.
 //!
 //! ```text
-//!  S-ENC    E(counter)   E(p1 ^ icv)   E(p2 ^ c1)   E(p3 ^ c2)    ...
-//!  S-MAC    E(chaining)               E(x ^ m1)    E(x ^ m2)     ...   E(x ^ last ^ K2)
-//!                                      ^ both of a column are independent: the processor overlaps them
+//!  S-ENC    E(p1 ^ icv)   E(p2 ^ c1)   E(p3 ^ c2)    ...               E(counter + 1)
+//!  S-MAC    E(chaining)   E(x ^ m1)    E(x ^ m2)     ...  E(x ^ mn)    E(x ^ last ^ K2)
+//!                         ^ both of a column are independent: the processor overlaps them
+//!
+//!  The ICV of a command was made beside the end of the one before; where it was not, E(counter) comes first.
 //!
 //!  MAC blocks are the cipher blocks behind a header of 0, 5 or 7 octets:
 //!  m1 = header | c1[..16-h]     m2 = c1[16-h..] | c2[..16-h]     ...
@@ -21,7 +23,7 @@ use aes::cipher::{
 
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::Subkeys;
-use crate::kernel::{Head, Number, Suffix};
+use crate::kernel::{Ahead, Head, Number, Suffix};
 
 /// A block as two little-endian words: the compiler keeps it in one vector register, where it takes sixteen octets
 /// apart and moves a `u128` to general registers and back, for eight cycles a block.
@@ -57,16 +59,16 @@ pub(super) fn join<const N: usize>(before: Words, after: Words) -> Words {
 
 /// The header as the end of a block before the first one.
 #[inline(always)]
-pub(super) fn front(head: Head) -> Words {
-    words(u128::from(head.value).wrapping_shl(128_u32.wrapping_sub(head.bits) & 127).to_le_bytes())
+fn front(head: u64, bits: u32) -> Words {
+    [0, head.wrapping_shl(64_u32.wrapping_sub(bits))]
 }
 
-/// The suffix and the padding of CMAC.
+/// The suffix and the padding of CMAC, the start of a block behind the last one.
 #[inline(always)]
-pub(super) fn back(suffix: Suffix) -> Words {
+pub(super) fn back(suffix: Suffix) -> u64 {
     match suffix {
-        None => [0x80, 0],
-        Some([a, b]) => [u64::from(u32::from_le_bytes([a, b, 0x80, 0])), 0],
+        None => 0x80,
+        Some([a, b]) => u32::from_le_bytes([a, b, 0x80, 0]).into(),
     }
 }
 
@@ -86,19 +88,78 @@ fn decrypt<B: BlockCipherDecBackend<BlockSize = U16>>(backend: &B, block: Words)
 
 /// A message to be encrypted and authenticated. Head and suffix together are 2 to 7 octets, so that the last MAC block
 /// is never full.
+///
+/// Of numbers alone, each as wide as it is read, and passed by reference: an octet that is read as part of a word, or a
+/// struct that is copied as a whole, waits until the writes have left the processor, and with it the message before.
 pub(super) struct Sealing<'a> {
-    pub(super) number: Number,
+    /// The block that becomes the ICV: its first octet and its last four.
+    first: u64,
+    counter: u32,
+    /// `icv` is there.
+    ready: bool,
+    /// Make the ICV of the next number, too.
+    ahead: bool,
+    pub(super) head_bits: u32,
+    head: u64,
+    /// What [`back`] answers.
+    pub(super) behind: u64,
     pub(super) chaining: &'a Block,
-    pub(super) head: Head,
+    pub(super) subkeys: &'a Subkeys,
     /// Whole blocks, padded.
     pub(super) body: &'a mut [Block],
-    pub(super) suffix: Suffix,
-    pub(super) subkeys: &'a Subkeys,
-    pub(super) mac: &'a mut Block,
+    /// The ICV, and then that of the next number.
+    pub(super) icv: Block,
+    /// The result.
+    pub(super) mac: Block,
+}
+
+impl<'a> Sealing<'a> {
+    #[inline(always)]
+    pub(super) fn new(
+        number: Number,
+        chaining: &'a Block,
+        head: Head,
+        body: &'a mut [Block],
+        suffix: Suffix,
+        subkeys: &'a Subkeys,
+        ahead: Option<&Ahead>,
+    ) -> Self {
+        Self {
+            first: number.first().into(),
+            counter: number.counter,
+            ready: ahead.is_some_and(|ahead| ahead.number == number.counter),
+            ahead: ahead.is_some(),
+            head_bits: head.bits,
+            head: head.value,
+            behind: back(suffix),
+            chaining,
+            subkeys,
+            body,
+            icv: ahead.map_or([0; 16], |ahead| ahead.icv),
+            mac: [0; 16],
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn icv_block(&self) -> Words {
+        icv_block(self.first, self.counter)
+    }
+
+    #[inline(always)]
+    pub(super) fn front(&self) -> Words {
+        front(self.head, self.head_bits)
+    }
+}
+
+/// The block that becomes the ICV.
+#[inline(always)]
+fn icv_block(first: u64, counter: u32) -> Words {
+    [first, u64::from(counter.swap_bytes()).wrapping_shl(32)]
 }
 
 /// Encrypts and authenticates in one region. `false`: the keys are of different lengths, nothing was done.
-pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: Sealing<'_>) -> bool {
+#[inline(always)]
+pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: &mut Sealing<'_>) -> bool {
     match (enc, mac) {
         (Cipher::Aes128(enc), Encryptor::Aes128(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
         #[cfg(feature = "aes-192")]
@@ -113,7 +174,7 @@ pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: Sealing<'_>) -> bool 
 
 struct Outer<'m, M, T> {
     mac: &'m M,
-    message: T,
+    message: &'m mut T,
 }
 
 impl<M, T> BlockSizeUser for Outer<'_, M, T> {
@@ -129,7 +190,7 @@ impl<M: BlockCipherEncrypt<BlockSize = U16>> BlockCipherEncClosure for Outer<'_,
 
 struct Inner<'e, E, T> {
     enc: &'e E,
-    message: T,
+    message: &'e mut T,
 }
 
 impl<E, T> BlockSizeUser for Inner<'_, E, T> {
@@ -139,7 +200,7 @@ impl<E, T> BlockSizeUser for Inner<'_, E, T> {
 impl<E: BlockCipherEncBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<'_, E, Sealing<'_>> {
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
-        match self.message.head.bits {
+        match self.message.head_bits {
             0 => self.message.seal::<0, E, M>(self.enc, mac),
             40 => self.message.seal::<5, E, M>(self.enc, mac),
             _ => self.message.seal::<7, E, M>(self.enc, mac),
@@ -149,31 +210,44 @@ impl<E: BlockCipherEncBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<
 
 impl Sealing<'_> {
     #[inline(always)]
-    fn seal<const N: usize, E, M>(self, enc: &E, mac: &M)
+    fn seal<const N: usize, E, M>(&mut self, enc: &E, mac: &M)
     where
         E: BlockCipherEncBackend<BlockSize = U16>,
         M: BlockCipherEncBackend<BlockSize = U16>,
     {
-        let mut previous = encrypt(enc, words(self.number.block()));
-        let mut state = encrypt(mac, words(*self.chaining));
-        let mut before = front(self.head);
-        let mut blocks = self.body.iter_mut();
-        if let Some(first) = blocks.next() {
-            previous = encrypt(enc, xor(words(*first), previous));
+        let mut before = self.front();
+        let mut state;
+        if let Some((first, blocks)) = self.body.split_first_mut() {
+            let icv = if self.ready { words(self.icv) } else { encrypt(enc, icv_block(self.first, self.counter)) };
+            let mut previous = encrypt(enc, xor(words(*first), icv));
+            state = encrypt(mac, words(*self.chaining));
             *first = octets(previous);
-            for block in blocks {
+            let mut step = |block: &mut Block| {
                 // Independent of each other: the MAC is a block behind.
                 let next = encrypt(enc, xor(words(*block), previous));
                 state = encrypt(mac, xor(state, join::<N>(before, previous)));
                 *block = octets(next);
                 before = previous;
                 previous = next;
+            };
+            // In pairs: what comes from the turn before is mixed with the round key last, a cycle later than what does not.
+            let (pairs, rest) = blocks.as_chunks_mut();
+            for [one, two] in pairs {
+                step(one);
+                step(two);
             }
+            rest.iter_mut().for_each(step);
             state = encrypt(mac, xor(state, join::<N>(before, previous)));
             before = previous;
+        } else {
+            state = encrypt(mac, words(*self.chaining));
         }
-        let last = xor(join::<N>(before, back(self.suffix)), words(*self.subkeys.padded()));
-        *self.mac = octets(encrypt(mac, xor(state, last)));
+        if self.ahead {
+            // Beside the last block of the MAC it costs no time; made at the start of the next message it costs a block's.
+            self.icv = octets(encrypt(enc, icv_block(self.first, self.counter.wrapping_add(1))));
+        }
+        let last = xor(join::<N>(before, [self.behind, 0]), words(*self.subkeys.padded()));
+        self.mac = octets(encrypt(mac, xor(state, last)));
     }
 }
 
@@ -184,12 +258,14 @@ pub(super) struct Opening<'a> {
     pub(super) body: &'a mut [Block],
     pub(super) suffix: [u8; 2],
     pub(super) subkeys: &'a Subkeys,
-    pub(super) mac: &'a mut Block,
+    /// The result.
+    pub(super) mac: Block,
 }
 
 /// Authenticates and decrypts in one region: the MAC waits for itself, the decryption fills the gaps. `false`: the keys
 /// are of different lengths, nothing was done.
-pub(super) fn open(enc: &Cipher, mac: &Encryptor, message: Opening<'_>) -> bool {
+#[inline(always)]
+pub(super) fn open(enc: &Cipher, mac: &Encryptor, message: &mut Opening<'_>) -> bool {
     match (enc, mac) {
         (Cipher::Aes128(enc), Encryptor::Aes128(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
         #[cfg(feature = "aes-192")]
@@ -215,14 +291,14 @@ impl<D: BlockCipherDecBackend<BlockSize = U16>> BlockCipherEncClosure for Inner<
         let Self { enc: dec, message } = self;
         let mut state = encrypt(mac, words(*message.chaining));
         let mut previous = words(message.icv);
-        for block in message.body {
+        for block in &mut *message.body {
             let ciphertext = words(*block);
             state = encrypt(mac, xor(state, ciphertext));
             *block = octets(xor(decrypt(dec, ciphertext), previous));
             previous = ciphertext;
         }
-        let last = xor(back(Some(message.suffix)), words(*message.subkeys.padded()));
-        *message.mac = octets(encrypt(mac, xor(state, last)));
+        let last = xor([back(Some(message.suffix)), 0], words(*message.subkeys.padded()));
+        message.mac = octets(encrypt(mac, xor(state, last)));
     }
 }
 
@@ -233,11 +309,13 @@ pub(super) struct Tagging<'a> {
     pub(super) body: &'a [u8],
     pub(super) suffix: Suffix,
     pub(super) subkeys: &'a Subkeys,
-    pub(super) mac: &'a mut Block,
+    /// The result.
+    pub(super) mac: Block,
 }
 
 /// Authenticates in one region.
-pub(super) fn tag(mac: &Encryptor, message: Tagging<'_>) {
+#[inline(always)]
+pub(super) fn tag(mac: &Encryptor, message: &mut Tagging<'_>) {
     match mac {
         Encryptor::Aes128(mac) => mac.encrypt_with_backend(message),
         #[cfg(feature = "aes-192")]
@@ -247,11 +325,11 @@ pub(super) fn tag(mac: &Encryptor, message: Tagging<'_>) {
     }
 }
 
-impl BlockSizeUser for Tagging<'_> {
+impl BlockSizeUser for &mut Tagging<'_> {
     type BlockSize = U16;
 }
 
-impl BlockCipherEncClosure for Tagging<'_> {
+impl BlockCipherEncClosure for &mut Tagging<'_> {
     #[inline(always)]
     fn call<M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
         match self.head.bits {
@@ -264,9 +342,9 @@ impl BlockCipherEncClosure for Tagging<'_> {
 
 impl Tagging<'_> {
     #[inline(always)]
-    fn tag<const N: usize, M: BlockCipherEncBackend<BlockSize = U16>>(self, mac: &M) {
+    fn tag<const N: usize, M: BlockCipherEncBackend<BlockSize = U16>>(&mut self, mac: &M) {
         let mut state = encrypt(mac, words(*self.chaining));
-        let mut before = front(self.head);
+        let mut before = front(self.head.value, self.head.bits);
         let (blocks, rest) = self.body.as_chunks::<16>();
         for block in blocks {
             let block = words(*block);
@@ -274,8 +352,8 @@ impl Tagging<'_> {
             before = block;
         }
         if rest.is_empty() {
-            let last = xor(join::<N>(before, back(self.suffix)), words(*self.subkeys.padded()));
-            *self.mac = octets(encrypt(mac, xor(state, last)));
+            let last = xor(join::<N>(before, [back(self.suffix), 0]), words(*self.subkeys.padded()));
+            self.mac = octets(encrypt(mac, xor(state, last)));
             return;
         }
         // What is left, the rest of the body and the suffix: at most 7 + 15 + 2 octets, so one or two blocks.
@@ -300,6 +378,6 @@ impl Tagging<'_> {
             }
             None => self.subkeys.full(),
         };
-        *self.mac = octets(encrypt(mac, xor(state, xor(words(last), words(*mask)))));
+        self.mac = octets(encrypt(mac, xor(state, xor(words(last), words(*mask)))));
     }
 }

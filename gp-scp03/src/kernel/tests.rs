@@ -10,6 +10,14 @@ fn keys(length: usize) -> (Key, Key) {
     (Key::new(&octets[..length]).unwrap(), Key::new(&octets[32..32 + length]).unwrap())
 }
 
+/// S-ENC and S-MAC as messages use them.
+fn expanded(enc: &Key, mac: &Key) -> (CipherKey, MacKey) {
+    #[cfg(feature = "cached-keys")]
+    return (CipherKey::new(enc), MacKey::new(mac));
+    #[cfg(not(feature = "cached-keys"))]
+    return (enc.duplicate_secret(), mac.duplicate_secret());
+}
+
 /// The key lengths whose features are on.
 fn lengths() -> impl Iterator<Item = usize> {
     [16, 24, 32].into_iter().filter(|length| Key::new(&[0; 32][..*length]).is_ok())
@@ -24,7 +32,8 @@ fn ends(octets: &[u8]) -> [(&[u8], Suffix); 4] {
 fn kernel_head(octets: &[u8]) -> Head {
     match octets.split_first_chunk() {
         None => Head::NONE,
-        Some((header, lc)) => Head::command(*header, lc).unwrap(),
+        Some((header, [lc])) => Head::command(*header, header[0], u16::from(*lc), false),
+        Some((header, lc)) => Head::command(*header, header[0], u16::from_be_bytes([lc[1], lc[2]]), true),
     }
 }
 
@@ -45,18 +54,21 @@ fn reference(enc: &Key, mac: &Key, counter_block: Block, parts: [&[u8]; 4]) -> (
 
 #[test]
 fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
-    let octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut octets: Vec<u8> = (0..4096_u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    // Lc of three octets begins with 00.
+    octets[4] = 0;
     let chaining = [0xC3; 16];
     for length in lengths() {
         let (enc, mac) = keys(length);
-        let (cipher_key, mac_key) = (CipherKey::new(enc.duplicate_secret()), MacKey::new(mac.duplicate_secret()));
+        let (cipher_key, mac_key) = expanded(&enc, &mac);
         for (head, suffix) in ends(&octets) {
             let blocks = (0..20).chain([63, 64, 65, 255, 256]);
             for count in blocks {
                 let plain = &octets[..16 * count];
                 let number = Number { counter: 0x5A5B_5C5D, response: count % 2 == 1 };
                 let mut body = plain.to_vec();
-                let tag = seal(Some((&cipher_key, number)), &mac_key, &chaining, kernel_head(head), &mut body, suffix);
+                let tag =
+                    seal(Some((&cipher_key, number)), &mac_key, &chaining, kernel_head(head), &mut body, suffix, None);
                 let expected =
                     reference(&enc, &mac, number.block(), [&chaining, head, plain, suffix.as_slice().as_flattened()]);
                 assert_eq!((body.clone(), tag), expected, "AES-{} {count} blocks, head {}", 8 * length, head.len());
@@ -68,19 +80,43 @@ fn sealing_equals_two_plain_passes_at_every_length_head_and_suffix() {
 }
 
 #[test]
+fn an_icv_made_ahead_serves_its_number_alone() {
+    let octets: Vec<u8> = (0..64_u8).map(|i| i.wrapping_mul(91)).collect();
+    let chaining = [0x99; 16];
+    for length in lengths() {
+        let (enc, mac) = keys(length);
+        let (cipher_key, mac_key) = expanded(&enc, &mac);
+        let mut ahead = Ahead::NONE;
+        for (counter, count) in
+            [(1, 2), (2, 1), (3, 4), (4, 0), (5, 1), (9, 1), (9, 2), (u32::MAX - 1, 1), (u32::MAX, 3), (1, 1)]
+        {
+            let (head, plain) = (&octets[..5], &octets[..16 * count]);
+            let number = Number { counter, response: false };
+            let mut body = plain.to_vec();
+            let enc_and_number = Some((&cipher_key, number));
+            let tag = seal(enc_and_number, &mac_key, &chaining, kernel_head(head), &mut body, None, Some(&mut ahead));
+            let expected = reference(&enc, &mac, number.block(), [&chaining, head, plain, &[]]);
+            assert_eq!((body, tag), expected, "AES-{} number {counter}", 8 * length);
+        }
+    }
+}
+
+#[test]
 fn tags_equal_the_plain_cmac_at_every_length_head_and_suffix() {
-    let octets: Vec<u8> = (0..4160_u32).map(|i| (i.wrapping_mul(40_503) >> 7) as u8).collect();
+    let mut octets: Vec<u8> = (0..4160_u32).map(|i| (i.wrapping_mul(40_503) >> 7) as u8).collect();
+    // Lc of three octets begins with 00.
+    octets[4] = 0;
     let chaining = [0x0F; 16];
     for length in lengths() {
-        let (_, mac) = keys(length);
-        let mac_key = MacKey::new(mac.duplicate_secret());
+        let (enc, mac) = keys(length);
+        let (_, mac_key) = expanded(&enc, &mac);
         for (head, suffix) in ends(&octets) {
             for count in (0..200).chain([4095, 4096]) {
                 let body = &octets[32..32 + count];
                 let expected = mac.cmac(&[&chaining, head, body, suffix.as_slice().as_flattened()]);
                 assert_eq!(tag(&mac_key, &chaining, kernel_head(head), body, suffix), expected, "{count} octets");
                 let mut same = body.to_vec();
-                assert_eq!(seal(None, &mac_key, &chaining, kernel_head(head), &mut same, suffix), expected);
+                assert_eq!(seal(None, &mac_key, &chaining, kernel_head(head), &mut same, suffix, None), expected);
                 assert_eq!(same, body);
             }
         }
@@ -93,7 +129,7 @@ fn one_pass_equals_verifying_then_decrypting() {
     let chaining = [0x3C; 16];
     for length in lengths() {
         let (enc, mac) = keys(length);
-        let (cipher_key, mac_key) = (CipherKey::new(enc), MacKey::new(mac));
+        let (cipher_key, mac_key) = expanded(&enc, &mac);
         for count in (0..70).chain([127, 128, 129, 255, 256]) {
             let number = Number { counter: 7 + count as u32, response: true };
             let ciphertext = &octets[..16 * count];
@@ -122,7 +158,7 @@ fn sessions_side_by_side_equal_each_by_itself() {
         }
         let session_keys = lengths.map(|length| {
             let (enc, mac) = keys(length);
-            (CipherKey::new(enc), MacKey::new(mac))
+            expanded(&enc, &mac)
         });
         for head in [kernel_head(&octets[..5]), kernel_head(&octets[..7])] {
             let mut bodies: Vec<Vec<u8>> = counts.iter().map(|count| octets[*count..][..16 * count].to_vec()).collect();
@@ -132,7 +168,7 @@ fn sessions_side_by_side_equal_each_by_itself() {
             for (at, body) in expected_bodies.iter_mut().enumerate() {
                 let (enc, mac) = &session_keys[at];
                 let number = Number { counter: at as u32, response: false };
-                expected.push(seal(Some((enc, number)), mac, &chaining[at], head, body, None));
+                expected.push(seal(Some((enc, number)), mac, &chaining[at], head, body, None, None));
             }
             let mut macs = [[0; 16]; 4];
             let mut rest = bodies.iter_mut().enumerate();

@@ -74,7 +74,7 @@ fn what_a_combined_token_signs_is_kept_whole_or_refused() {
 
 #[test]
 fn a_load_keeps_no_hash_longer_than_there_are() {
-    let load = |hash: &[u8]| Load::new(LogicalChannel::BASIC, Index::ISD, Index(1), hash);
+    let load = |hash: &[u8]| Load::new(LogicalChannel::BASIC, Index::ISD, Management::Authorized, Index(1), hash);
     for length in [0, 20, 64] {
         let hash = vec![0xAB; length];
         let load = load(&hash).unwrap();
