@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # c.sh: the C interface as a C program sees it. The header compiles as C99 and C++17, every function is called well and
 # badly, with the sanitizers and under valgrind; the example host runs. Needs a C and a C++ compiler, Python, and valgrind.
+# c.sh TRIPLE: the same tests and the example on another Linux, under its emulator (.ci/cross/install.sh TRIPLE); as many
+# calls and checks as on this machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
@@ -17,13 +19,32 @@ strange=$(nm -A --defined-only -g "$library" 2>/dev/null | awk '$1 ~ /:gp_ffi/ &
 [ -z "$strange" ] || { echo "symbols without the prefix: $strange" >&2; exit 1; }
 
 grep -oE '\bgp_[a-z_]+\(' gp-ffi/include/gp.h | tr -d '(' | sort -u | sed 's/.*/"&",/' >"$built/functions.h"
+tests=(gp-ffi/tests/c/*.c examples/c-host/card.c examples/c-host/module.c)
+include=(-Igp-ffi/include -Igp-ffi/tests/c -Iexamples/c-host -I"$built")
+gcc -std=c99 "${warnings[@]}" -g -O1 "${include[@]}" "${tests[@]}" "$library" -o "$built/tests"
+
+if [ $# -gt 0 ]; then
+    case $1 in
+    powerpc-*) compiler=powerpc-linux-gnu-gcc emulator=qemu-ppc ;;
+    i686-*) compiler=i686-linux-gnu-gcc emulator=qemu-i386 ;;
+    *) echo "c.sh: no compiler is known for $1" >&2; exit 2 ;;
+    esac
+    BUILD_STD=core CARGO_TARGET_DIR=$target/archive .ci/cross/cargo build --locked --release -q --target "$1" \
+        --manifest-path gp-ffi/archive/Cargo.toml
+    library=$target/archive/$1/release/libgp_ffi.a
+    other=$built/$1
+    mkdir -p "$other"
+    "$compiler" -std=c99 "${warnings[@]}" -static -g -O1 "${include[@]}" "${tests[@]}" "$library" -o "$other/tests"
+    "$compiler" -std=c99 "${warnings[@]}" -static -O1 -Igp-ffi/include examples/c-host/*.c "$library" -o "$other/c-host"
+    "$emulator" "$other/c-host"
+    "$emulator" "$other/tests" | tee "$other/there"
+    "$built/tests" | tail -1 | diff - <(tail -1 "$other/there")
+    exit
+fi
+
 printf '#include "gp.h"\nint main(void) { return 0; }\n' >"$built/header.c"
 gcc -std=c99 "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
 g++ -std=c++17 -x c++ "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
-
-tests=(gp-ffi/tests/c/*.c examples/c-host/card.c)
-include=(-Igp-ffi/include -Igp-ffi/tests/c -Iexamples/c-host -I"$built")
-gcc -std=c99 "${warnings[@]}" -g -O1 "${include[@]}" "${tests[@]}" "$library" -o "$built/tests"
 "$built/tests"
 gcc -std=c99 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" "${tests[@]}" \
     "$library" -o "$built/tests-sanitized"

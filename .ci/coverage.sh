@@ -65,7 +65,7 @@ grep -oE '\bgp_[a-z_]+\(' gp-ffi/include/gp.h | tr -d '(' | sort -u | sed 's/.*/
 # `core` as it comes names a function for unwinding, which an archive that is not optimised as a whole still refers to;
 # and what writes the counts at the end is in the program only if it is asked for.
 gcc -std=c99 -O1 -Igp-ffi/include -Igp-ffi/tests/c -Iexamples/c-host -I"$TARGET" gp-ffi/tests/c/*.c examples/c-host/card.c \
-    "$TARGET/archive/debug/libgp_ffi.a" -Wl,--defsym=rust_eh_personality=0,-u,__llvm_profile_runtime -o "$TARGET/c-tests"
+    examples/c-host/module.c "$TARGET/archive/debug/libgp_ffi.a" -Wl,--defsym=rust_eh_personality=0,-u,__llvm_profile_runtime -o "$TARGET/c-tests"
 LLVM_PROFILE_FILE=$TARGET/raw/c.profraw "$TARGET/c-tests" >"$TARGET/c-tests.log"
 
 # What is exported to C has the same names in both builds and may not have the same counters: each has a profile of its own.

@@ -3,7 +3,8 @@
 #
 # Debian's rustc-web comes with the source of its own library, so that `-Zbuild-std` makes any target the compiler
 # knows. It is unpacked into ${XDG_CACHE_HOME:-~/.cache}/gp-cross, not installed: the Rust of the machine stays as it
-# is. TARGET is a Linux target whose linker and C library are wanted too: powerpc-unknown-linux-gnu, i686-unknown-linux-gnu.
+# is. TARGET is a Linux target whose linker and C library are wanted too: powerpc-unknown-linux-gnu, i686-unknown-linux-gnu;
+# or `arm-none-eabi`: a C compiler for Arm microcontrollers, and the headers of a C library (not the library).
 #
 # A second run finds everything in its place and does nothing. Packages come by apt-get (as root, or through sudo); the
 # cargo and rust-lld of the machine's Rust do the rest. See `cargo` and `emulate` beside this file for what uses it.
@@ -45,11 +46,11 @@ dependency() {
 
 want qemu-system-arm qemu-system-misc
 for target in "$@"; do
-    want qemu-user
     case $target in
-    powerpc-*) want gcc-powerpc-linux-gnu libc6-dev-powerpc-cross ;;
-    i686-*) want gcc-i686-linux-gnu libc6-dev-i386-cross ;;
-    *) echo "install.sh: no linker is known for $target" >&2 && exit 2 ;;
+    powerpc-*) want qemu-user gcc-powerpc-linux-gnu libc6-dev-powerpc-cross ;;
+    i686-*) want qemu-user gcc-i686-linux-gnu libc6-dev-i386-cross ;;
+    arm-none-eabi) want gcc-arm-none-eabi libnewlib-dev ;;
+    *) echo "install.sh: no packages are known for $target" >&2 && exit 2 ;;
     esac
 done
 

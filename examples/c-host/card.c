@@ -19,11 +19,24 @@ static uint8_t chain[CHAIN];
 static uint8_t flash[2][SLOT];
 static uint8_t apdu[261];
 static gp_factory_keys factory;
+/* How many more times the flash is written before the power fails; the power has failed. */
+static uint32_t fuse;
+static int fused, off;
+
+/* Does the power fail with this write? */
+static int blows(void)
+{
+    if (fused && fuse-- == 0) {
+        fused = 0;
+        off = 1;
+    }
+    return off;
+}
 
 static int32_t flash_read(void *context, uint8_t slot, uint32_t at, uint8_t *out, size_t len)
 {
     (void)context;
-    if (slot > 1 || at > SLOT || len > SLOT - at) {
+    if (off || slot > 1 || at > SLOT || len > SLOT - at) {
         return -1;
     }
     memcpy(out, &flash[slot][at], len);
@@ -33,7 +46,7 @@ static int32_t flash_read(void *context, uint8_t slot, uint32_t at, uint8_t *out
 static int32_t flash_erase(void *context, uint8_t slot)
 {
     (void)context;
-    if (slot > 1) {
+    if (off || slot > 1 || blows()) {
         return -1;
     }
     memset(flash[slot], 0xFF, SLOT);
@@ -44,13 +57,18 @@ static int32_t flash_program(void *context, uint8_t slot, uint32_t at, const uin
 {
     size_t i;
     (void)context;
-    if (slot > 1 || at % GP_STORAGE_UNIT != 0 || at > SLOT - GP_STORAGE_UNIT) {
+    if (off || slot > 1 || at % GP_STORAGE_UNIT != 0 || at > SLOT - GP_STORAGE_UNIT) {
         return -1;
     }
     for (i = 0; i < GP_STORAGE_UNIT; i++) {
         if (flash[slot][at + i] != 0xFF) {
             return -1; /* programmed twice: no flash would have done it */
         }
+    }
+    if (blows()) {
+        /* Half of the unit has been written when the power is gone. */
+        memcpy(&flash[slot][at], unit, GP_STORAGE_UNIT / 2);
+        return -1;
     }
     memcpy(&flash[slot][at], unit, GP_STORAGE_UNIT);
     return 0;
@@ -130,6 +148,8 @@ gp_status card_power_on(const gp_key_set *keys, uint8_t i, int fresh)
     profile.i = i;
 
     card_power_off();
+    fused = 0;
+    off = 0;
     if (fresh) {
         memset(flash, 0xFF, sizeof flash);
     }
@@ -158,6 +178,17 @@ size_t card_transmit(const uint8_t *command, size_t command_len, uint8_t *respon
 gp_status card_reset(void)
 {
     return gp_card_reset(&card);
+}
+
+void card_cut_power(uint32_t writes)
+{
+    fuse = writes;
+    fused = 1;
+}
+
+int card_power_failed(void)
+{
+    return off;
 }
 
 void card_power_off(void)

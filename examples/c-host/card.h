@@ -15,6 +15,12 @@ gp_status card_reset(void);
 
 void card_power_off(void);
 
+/* Until the next start the power fails in the middle of a write to the flash, after so many whole ones. */
+void card_cut_power(uint32_t writes);
+
+/* 1 when it did. */
+int card_power_failed(void);
+
 /* How many instances of the application were made since the program began. */
 extern unsigned card_installed;
 

@@ -340,6 +340,31 @@ typedef struct gp_load {
     size_t parts_len;
 } gp_load;
 
+/*
+ Computes with keys that never leave a module. AES-CMAC (SP 800-38B) is all that the protocol needs of Key-ENC and
+ Key-MAC, and AES-CBC all that it needs of Key-DEK. The context says which key set is meant: a handle, a slot number.
+ */
+typedef struct gp_key_source {
+    /* Handed to the functions. */
+    void *context;
+    /*
+     AES-CMAC under key 1 (Key-ENC) or 2 (Key-MAC) over `count` parts one after the other, written to the 16 octets of
+     `mac`. Answers 0 when it did. May be null where only `encrypt` is used.
+     */
+    int32_t (*cmac)(void *context,
+                    uint8_t key,
+                    const struct gp_slice *parts,
+                    size_t count,
+                    uint8_t *mac);
+    /*
+     AES-CBC under key 3 (Key-DEK) with an ICV of zeros: encrypts `len` octets, whole blocks, where they are. Answers 0
+     when it did. May be null where only `cmac` is used.
+     */
+    int32_t (*encrypt)(void *context, uint8_t key, uint8_t *data, size_t len);
+    /* 16, 24 or 32 octets. */
+    size_t key_len;
+} gp_key_source;
+
 /* What the card says of its keys before any key is needed. */
 typedef struct gp_key_info {
     /* Key diversification data. */
@@ -353,23 +378,6 @@ typedef struct gp_key_info {
     /* 1 when there is a sequence counter. */
     uint8_t has_sequence;
 } gp_key_info;
-
-/* Computes with keys that never leave a module: AES-CMAC (SP 800-38B) is all that the protocol needs of Key-ENC and Key-MAC. */
-typedef struct gp_key_source {
-    /* Handed to the function. */
-    void *context;
-    /*
-     AES-CMAC under key 1 (Key-ENC) or 2 (Key-MAC) over `count` parts one after the other, written to the 16 octets of
-     `mac`. Answers 0 when it did.
-     */
-    int32_t (*cmac)(void *context,
-                    uint8_t key,
-                    const struct gp_slice *parts,
-                    size_t count,
-                    uint8_t *mac);
-    /* 16, 24 or 32 octets. */
-    size_t key_len;
-} gp_key_source;
 
 /* What an answer is worth, and its status word. */
 typedef struct gp_reply {
@@ -738,6 +746,17 @@ gp_status gp_host_put_keys(struct gp_host *host,
                            uint8_t version,
                            const struct gp_key_set *keys,
                            const struct gp_key_set *current);
+
+/*
+ As `gp_host_put_keys`, with a Key-DEK that stays in a module: its `encrypt` is needed, its `cmac` may be null.
+
+ Rule: the key set and the context of the source stay until the operation is over.
+ */
+gp_status gp_host_put_keys_with(struct gp_host *host,
+                                uint8_t replaces,
+                                uint8_t version,
+                                const struct gp_key_set *keys,
+                                const struct gp_key_source *source);
 
 /*
  SET STATUS: `subset` is P1 (0x80 the card, 0x40 an application or security domain, 0x60 a security domain and all below

@@ -16,12 +16,13 @@ use gp_cardmanager_model::install::{ForInstall, ForLoad, Install as InstallBody}
 use gp_cardmanager_model::load_file::{Content, LoadFile};
 use gp_cardmanager_model::set_status::{SetStatus as StateBody, Target};
 use gp_cardmanager_model::store_data::{Encryption, StoreDataFormat, Structure};
-use gp_scp03::{Key, Reply};
+use gp_scp03::{Reply, StaticKeys};
 
+use super::keys::{DekSource, Encrypting};
 use super::sizes::GP_HOST_WORDS;
 use super::{
     Context, GP_REPLY_AUTHENTIC, GP_REPLY_PLAIN, Outcome, Span, apart, begin, code, done, end, enter, give, gp_command,
-    gp_key_set, gp_session, gp_slice, is_usable, look, object, octets, octets_mut,
+    gp_key_set, gp_key_source, gp_session, gp_slice, is_usable, look, object, octets, octets_mut,
 };
 use crate::status::{Code, GP_E_AID_LENGTH, GP_E_ARGUMENT, GP_E_CALLBACK, GP_E_STATE, gp_status};
 
@@ -107,7 +108,7 @@ operations! {
     Install(Install<'static>),
     Load(Load<'static, Slices>),
     Delete(Delete<'static>),
-    PutKeys(PutKeys<'static, &'static Key>),
+    PutKeys(PutKeys<'static, DekSource>),
     SetStatus(SetStatus),
     StoreData(StoreData<'static>),
     Raw(Raw<'static>),
@@ -677,14 +678,39 @@ pub unsafe extern "C" fn gp_host_put_keys(
     let operation = || {
         // SAFETY: the caller's promise.
         let (keys, current) = unsafe { (look(keys)?, look(current)?) };
-        Ok(match replaces {
-            0 => PutKeys::add(version, NewKeys::Set(keys), current.dek()),
-            _ => PutKeys::replace(replaces, version, NewKeys::Set(keys), current.dek()),
-        }
-        .into())
+        Ok(put_keys(replaces, version, keys, DekSource::Key(current.dek())))
     };
     // SAFETY: the caller's promise.
     unsafe { start(host, operation()) }
+}
+
+/// As `gp_host_put_keys`, with a Key-DEK that stays in a module: its `encrypt` is needed, its `cmac` may be null.
+///
+/// # Safety
+/// See the rules of the header: the key set and the context of the source stay until the operation is over.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_host_put_keys_with(
+    host: *mut gp_host,
+    replaces: u8,
+    version: u8,
+    keys: *const gp_key_set,
+    source: *const gp_key_source,
+) -> gp_status {
+    let operation = || {
+        // SAFETY: the caller's promise.
+        let (keys, source) = unsafe { (look(keys)?, object(source)?) };
+        Ok(put_keys(replaces, version, keys, DekSource::Module(Encrypting::new(source)?)))
+    };
+    // SAFETY: the caller's promise.
+    unsafe { start(host, operation()) }
+}
+
+fn put_keys(replaces: u8, version: u8, keys: &'static StaticKeys, dek: DekSource) -> Operation {
+    match replaces {
+        0 => PutKeys::add(version, NewKeys::Set(keys), dek),
+        _ => PutKeys::replace(replaces, version, NewKeys::Set(keys), dek),
+    }
+    .into()
 }
 
 /// SET STATUS: `subset` is P1 (0x80 the card, 0x40 an application or security domain, 0x60 a security domain and all below

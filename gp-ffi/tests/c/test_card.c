@@ -1,6 +1,7 @@
 /* The host's operations against the card, both driven from C (the card is that of examples/c-host). */
 #include "card.h"
 #include "check.h"
+#include "module.h"
 
 static gp_key_set keys;
 static gp_session session;
@@ -124,6 +125,41 @@ static void content(void)
     CALL('s', GP_E_AID_LENGTH, gp_host_delete, &host, slice(card_load_file, 4), 0);
 }
 
+static int32_t refuse(void *context, uint8_t key, uint8_t *data, size_t len)
+{
+    (void)context;
+    (void)key;
+    (void)data;
+    (void)len;
+    return -1;
+}
+
+/* The keys of the session are in a module, and so is the Key-DEK that encrypts the new ones. */
+static void keys_in_a_module(const gp_key_set *fresh)
+{
+    static module_slot slot;
+    uint8_t key[16];
+    gp_key_source source;
+    size_t i;
+    for (i = 0; i < sizeof key; i++) {
+        key[i] = (uint8_t)(0x40 + i);
+    }
+    module_fill(&slot, key, key, key, sizeof key);
+    source = module_source(&slot);
+    CALL('n', GP_E_ARGUMENT, gp_host_put_keys_with, &host, 0, 0x32, fresh, NULL);
+    CALL('n', GP_E_ARGUMENT, gp_host_put_keys_with, &host, 0, 0x32, NULL, &source);
+    source.encrypt = NULL;
+    CALL('n', GP_E_ARGUMENT, gp_host_put_keys_with, &host, 0, 0x32, fresh, &source);
+    source.encrypt = refuse;
+    RUN(GP_E_KEY_SOURCE, gp_host_put_keys_with, &host, 0, 0x32, fresh, &source);
+    source = module_source(&slot);
+    source.cmac = NULL;
+    RUN(GP_OK, gp_host_put_keys_with, &host, 0, 0x32, fresh, &source);
+    CHECK(slot.asked == 3);
+    RUN(GP_OK, gp_host_put_keys_with, &host, 0x32, 0x32, fresh, &source);
+    RUN(GP_OK, gp_host_delete_keys, &host, 0x32);
+}
+
 static void personalisation(void)
 {
     /* DGI 0070: the issuer identification number. */
@@ -147,6 +183,7 @@ static void personalisation(void)
     CALL('o', GP_E_KEY_IN_USE, gp_host_delete_keys, &host, 0x30);
     RUN(GP_OK, gp_host_delete_keys, &host, 0x31);
     CALL('n', GP_E_ARGUMENT, gp_host_delete_keys, NULL, 0x31);
+    keys_in_a_module(&fresh);
     gp_key_set_close(&fresh);
 }
 

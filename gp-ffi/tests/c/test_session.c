@@ -3,6 +3,7 @@
  * AES-128 with S8, AES-192 with S8, AES-256 with S16.
  */
 #include "check.h"
+#include "module.h"
 
 typedef struct {
     size_t key_len;
@@ -181,7 +182,73 @@ static void wrong_keys(void)
     gp_key_set_close(&keys);
 }
 
-/* Keys in a module. */
+/* AES-CMAC and AES-CBC of the module that plays the hardware, against SP 800-38B D.1 to D.3 and SP 800-38A F.2. */
+static void module_itself(void)
+{
+    static const char message[] = "6BC1BEE22E409F96E93D7E117393172AAE2D8A571E03AC9C9EB76FAC45AF8E5130C81C46A35CE411";
+    static const struct {
+        const char *key, *cmac;
+    } known[] = {
+        {"2B7E151628AED2A6ABF7158809CF4F3C", "DFA66747DE9AE63030CA32611497C827"},
+        {"8E73B0F7DA0E6452C810F32B809079E562F8EAD2522C6B7B", "8A1DE5BE2EB31AAD089A82E6EE908B0E"},
+        {"603DEB1015CA71BE2B73AEF0857D77811F352C073B6108D72D9810A30914DFF4", "AAF3D8F1DE5640C232F5B169B9C911E6"},
+    };
+    uint8_t key[32], octets[40], expected[32], mac[16];
+    gp_slice parts[2];
+    module_slot slot;
+    gp_key_source source;
+    size_t i, len = unhex(message, octets);
+    parts[0] = slice(octets, 3);
+    parts[1] = slice(octets + 3, len - 3);
+    for (i = 0; i < sizeof known / sizeof known[0]; i++) {
+        len = unhex(known[i].key, key);
+        module_fill(&slot, key, key, key, len);
+        source = module_source(&slot);
+        (void)unhex(known[i].cmac, expected);
+        CHECK(source.cmac(source.context, 2, parts, 2, mac) == 0 && memcmp(mac, expected, 16) == 0);
+        CHECK(source.cmac(source.context, 3, parts, 2, mac) != 0);
+    }
+    len = unhex(known[0].key, key);
+    module_fill(&slot, key, key, key, len);
+    source = module_source(&slot);
+    /* CBC-AES128.Encrypt; its ICV goes into the first block, since the module's is zeros. */
+    for (i = 0; i < 16; i++) {
+        octets[i] ^= (uint8_t)i;
+    }
+    (void)unhex("7649ABAC8119B246CEE98E9B12E9197D5086CB9B507219EE95DB113A917678B2", expected);
+    CHECK(source.encrypt(source.context, 3, octets, 32) == 0 && memcmp(octets, expected, 32) == 0);
+    CHECK(source.encrypt(source.context, 3, octets, 31) != 0 && source.encrypt(source.context, 1, octets, 32) != 0);
+}
+
+/* A published session whose keys are in the module. */
+static void replay_in_the_module(const vector *from)
+{
+    gp_session session;
+    module_slot slot;
+    gp_key_source source;
+    uint8_t e[32], m[32], d[32], out[64], expected[64];
+    gp_buf buf = buffer(out, 0, sizeof out);
+    size_t len = unhex(from->authenticate, expected);
+    unhex(enc, e);
+    unhex(mac, m);
+    unhex(dek, d);
+    module_fill(&slot, e, m, d, from->key_len);
+    source = module_source(&slot);
+    source.encrypt = NULL;
+    challenge(from, &session);
+    CALL('g', GP_OK, gp_session_authenticate_with, &session, &source, 0x33, &buf);
+    CHECK(buf.len == len && memcmp(out, expected, len) == 0);
+    CALL('g', GP_OK, gp_session_confirm, &session, ok, 2);
+    buf.len = unhex("80F22000024F00", out);
+    CALL('g', GP_OK, gp_session_wrap, &session, &buf);
+    len = unhex(from->wrapped, expected);
+    CHECK(buf.len == len && memcmp(out, expected, len) == 0);
+    gp_session_close(&session);
+    /* One derivation for each session key, two where a key is longer than a block. */
+    CHECK(slot.asked == (from->key_len == 16 ? 3u : 6u));
+}
+
+/* A module that knows the answers alone, one without its function, one of no known length, one that fails. */
 static void key_source(void)
 {
     gp_session session;
@@ -192,6 +259,7 @@ static void key_source(void)
     size_t len = unhex(copy.authenticate, expected);
     source.context = &copy;
     source.cmac = module;
+    source.encrypt = NULL;
     source.key_len = 16;
     challenge(&copy, &session);
     CALL('n', GP_E_ARGUMENT, gp_session_authenticate_with, &session, NULL, 0x33, &buf);
@@ -214,7 +282,9 @@ void test_session(void)
     size_t i;
     for (i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         replay(&vectors[i]);
+        replay_in_the_module(&vectors[i]);
     }
     wrong_keys();
+    module_itself();
     key_source();
 }

@@ -22,7 +22,10 @@ use gp_cardmanager_model::host::{
 };
 use gp_cardmanager_model::install::{ForInstall, ForLoad, Install as Body};
 use gp_cardmanager_model::load_file::{Content, LoadFile};
-use gp_scp03::{Challenge, ChallengePolicy, Implementation, Initiator, Key, Quirks, Reply, SecurityLevel, StaticKeys};
+use gp_scp03::{
+    Challenge, ChallengePolicy, Implementation, Initiator, Key, Quirks, Reply, SecurityLevel, SequenceCounter,
+    StaticKeys,
+};
 
 /// What went wrong, for the line that says so.
 #[derive(Debug)]
@@ -236,7 +239,8 @@ fn list(host: &mut Host<'_>, wire: &mut Wired<'_, '_>) -> Result<usize, Wrong> {
 }
 
 /// Deletes the application on a card whose power fails after `n` writes, for every `n` until it no longer matters. What the
-/// next start finds is the card before or after, and nothing else.
+/// next start finds is the card before or after, and nothing else: a card that forgot everything would count its sessions
+/// from the beginning again.
 #[inline(never)]
 fn power_cuts(flash: &mut Flash, memory: &mut CardMemory) -> Result<(), Wrong> {
     let keys = StaticKeys::same(&vectors::ENC[..16])?;
@@ -245,13 +249,14 @@ fn power_cuts(flash: &mut Flash, memory: &mut CardMemory) -> Result<(), Wrong> {
     let mut cuts = 0;
     loop {
         flash.wipe();
-        let (before, _) = power_up(memory, flash, &profile, &keys, Errand::Load)?;
-        ensure(before == 1, "the card before")?;
-        let (_, deleted) = power_up(memory, flash, &profile, &keys, Errand::Delete { writes: cuts })?;
+        let before = power_up(memory, flash, &profile, &keys, Errand::Load)?;
+        ensure(before.listed == 1, "the card before")?;
+        let Found { deleted, .. } = power_up(memory, flash, &profile, &keys, Errand::Delete { writes: cuts })?;
         let failed = flash.power_on();
-        let (after, _) = power_up(memory, flash, &profile, &keys, Errand::Look)?;
-        ensure(after <= 1, "the card after")?;
-        ensure(!deleted || after == 0, "a deletion that the card confirmed is undone")?;
+        let after = power_up(memory, flash, &profile, &keys, Errand::Look)?;
+        ensure(after.listed <= 1, "the card after")?;
+        ensure(!deleted || after.listed == 0, "a deletion that the card confirmed is undone")?;
+        ensure(before.sequence < after.sequence, "the sequence counter went back")?;
         if !failed {
             ensure(deleted && cuts > 0, "the power never failed")?;
             return Ok(());
@@ -271,7 +276,18 @@ enum Errand {
     Look,
 }
 
-/// Powers the card up for an errand. Answers how many applications it lists, and whether it confirmed a deletion.
+/// What came out of an errand.
+#[derive(Default)]
+struct Found {
+    /// How many applications the card lists.
+    listed: usize,
+    /// It confirmed a deletion.
+    deleted: bool,
+    /// Its counter when it opened the session.
+    sequence: Option<SequenceCounter>,
+}
+
+/// Powers the card up for an errand.
 #[inline(never)]
 fn power_up(
     memory: &mut CardMemory,
@@ -279,33 +295,28 @@ fn power_up(
     profile: &Profile<'_>,
     keys: &StaticKeys,
     errand: Errand,
-) -> Result<(usize, bool), Wrong> {
+) -> Result<Found, Wrong> {
     if let Errand::Delete { writes } = errand {
         flash.cut_after(writes);
     }
     let platform = Seeded::new(7).ok_or(Wrong::Octets("the generator"))?;
     let mut card = match Card::open(memory.lend(), &mut *flash, platform, Echo::default(), profile) {
-        Err(OpenError::Storage(FlashError::Off)) => return Ok((0, false)),
+        Err(OpenError::Storage(FlashError::Off)) => return Ok(Found::default()),
         card => card?,
     };
     let (mut command, mut response, mut between) = ([0; 261], [0; 258], [0; MIN_BUFFER]);
     let mut host = Host::new(&mut command, &mut response, ());
     let mut wire = Wire { card: &mut card, buffer: &mut between };
     let opened = open(&mut host, &mut wire, keys, 0x70);
-    match errand {
+    if let Errand::Delete { .. } = errand {
         // Without power the card answers errors, and not even the session may come about.
-        Errand::Delete { .. } => {
-            let file = Echo::aid(&Echo::LOAD_FILE);
-            Ok((0, opened.is_ok() && run(&mut host, &mut wire, Delete::related(file)).is_ok()))
-        }
-        Errand::Load => {
-            opened?;
-            load(&mut host, &mut wire)?;
-            Ok((list(&mut host, &mut wire)?, false))
-        }
-        Errand::Look => {
-            opened?;
-            Ok((list(&mut host, &mut wire)?, false))
-        }
+        let file = Echo::aid(&Echo::LOAD_FILE);
+        let deleted = opened.is_ok() && run(&mut host, &mut wire, Delete::related(file)).is_ok();
+        return Ok(Found { deleted, ..Found::default() });
     }
+    let sequence = opened?.info.sequence;
+    if let Errand::Load = errand {
+        load(&mut host, &mut wire)?;
+    }
+    Ok(Found { listed: list(&mut host, &mut wire)?, deleted: false, sequence })
 }
