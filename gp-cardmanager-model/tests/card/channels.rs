@@ -143,7 +143,7 @@ fn a_stranger_disturbs_no_session() {
     // A chain waits on channel 1: nobody else notices, and a session takes the memory from it.
     assert_eq!(raw(&mut card, &stranger), (vec![], 0x9000));
     assert_eq!(host.status(&mut card, list, &hex("4F00")), 0x9000);
-    let data = tlv(0xC9, &[0x5A; 200]);
+    let data = tlv(0xC9, &[0x5A; 230]);
     let fields = install_fields(&[&FILE, &MODULE, &APP, &[0], &data, EMPTY]);
     let parts = host.wrap([0x80, 0xE6, 0x0C, 0x00], &fields);
     assert_eq!(parts.len(), 2);
