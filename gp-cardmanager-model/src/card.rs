@@ -11,6 +11,9 @@
 //! The card model keeps everything that lasts in [`Storage`], changes it in transactions only, and
 //! can be switched off at any moment.
 
+mod apdu;
+mod applets;
+mod books;
 mod channel;
 mod crc;
 mod delete;
@@ -24,8 +27,10 @@ mod load;
 mod log;
 mod manage_channel;
 mod objects;
+mod open;
 mod platform;
 mod profile;
+mod public_key;
 mod put_key;
 mod registry;
 mod rights;
@@ -43,20 +48,25 @@ use gp_apdu::{Chaining, CommandBuf, Form, Header, Le, LogicalChannel, Response, 
 use gp_scp03::ResponderState;
 use zeroize::Zeroize;
 
+pub use apdu::Apdu;
+pub use applets::{AppHandle, Applets, Installation, Instance, Room};
 pub use channel::Channel;
 pub use deviations::{Deviation, Deviations};
 pub use keys::KeySlot;
 pub use objects::ObjectSlot;
-pub use platform::{Apdu, AppHandle, Applets, Installation, Memory, Platform, Room};
+pub use open::Open;
+pub use platform::{Memory, Platform};
 pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
 use crate::lifecycle::CardLifeCycle;
+use books::{Books, RESERVE};
 use load::Load;
-use log::{Log, LogError, Sink};
-use registry::Registry;
+use log::{Log, LogError};
+use open::Lent;
+use registry::{Occupant, Registry};
 use storage::Storage;
-use transaction::{Change, MAX_RECORD, apply, snapshot};
+use transaction::{Change, apply};
 
 /// Why a card does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,9 +104,6 @@ pub struct Wear {
     /// Units programmed.
     pub programs: u32,
 }
-
-/// What must stay free in a storage slot beside the snapshot, in octets, so that even a full card can delete.
-const RESERVE: u32 = 128;
 
 /// A chained command in the making.
 #[derive(Clone, Copy, Debug)]
@@ -168,10 +175,10 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if fresh {
             session::populate(&mut memory, profile).ok_or(OpenError::Memory)?;
             // With less a card could start and never open a session, since no counter would fit.
-            if used(&memory, RESERVE) > log.capacity() {
+            if books::used(&memory, RESERVE) > log.capacity() {
                 return Err(OpenError::Memory);
             }
-            log.compact(|sink| write_snapshot(&memory, sink)).map_err(|error| match error {
+            log.compact(|sink| books::write_snapshot(&memory, sink)).map_err(|error| match error {
                 LogError::Storage(error) => OpenError::Storage(error),
                 _ => OpenError::Memory,
             })?;
@@ -191,8 +198,21 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             held,
             mute: false,
         };
+        card.introduce();
         card.reset();
         Ok(card)
+    }
+
+    /// Tells the applications which instances there are.
+    fn introduce(&mut self) {
+        let registry = &*self.memory.registry;
+        let name = |of: Option<Index>| registry.entry(of?).map(|entry| entry.aid);
+        let instances = registry.entries().filter(|(_, entry)| entry.occupant == Occupant::Application);
+        self.applets.start(&mut instances.map(|(index, entry)| Instance {
+            app: handle(index, entry),
+            load_file: name(entry.file),
+            module: name(entry.module),
+        }));
     }
 
     /// Power off and on, or a reset: all sessions end, what was pending is gone, and each interface's implicit
@@ -238,8 +258,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// The card life cycle state (GPCS 5.1).
     #[must_use]
     pub fn life_cycle(&self) -> CardLifeCycle {
-        let octet = self.memory.registry.entry(Index::ISD).map_or(0xFF, |entry| entry.state);
-        CardLifeCycle::from_octet(octet).unwrap_or(CardLifeCycle::Terminated)
+        books::life_cycle(&self.memory)
     }
 
     fn answer(&mut self, buffer: &mut [u8], length: usize) -> usize {
@@ -417,9 +436,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             Err(StatusWord::CONDITIONS_OF_USE)
         } else {
             let lends = level.is_some() && self.still_serves(channel, entry.domain);
-            let at = self.memory.channels.get(usize::from(channel.number()));
-            apdu.lend_dek(at.filter(|_| lends).and_then(|at| at.dek.as_ref()));
-            self.applets.process(handle(index, &entry), &mut apdu)
+            self.call(A::process, handle(index, &entry), lends.then_some(channel), &mut apdu)
         };
         let (length, sw) = answer.map_or_else(|refusal| (0, refusal), |length| (length.min(limit), apdu.status()));
         let bare = entry.is_domain() && self.deviates(Deviation::UnprotectedAnswers);
@@ -501,58 +518,35 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// A command that no security domain knows: the applications' object may.
     fn other_command(&mut self, domain: Index, apdu: &mut Apdu<'_>) -> Answer {
         let Some(entry) = self.memory.registry.entry(domain) else { return Err(StatusWord::CONDITIONS_OF_USE) };
-        self.applets.process(handle(domain, entry), apdu)
+        let app = handle(domain, entry);
+        self.call(A::process, app, None, apdu)
     }
 
-    /// Writes changes as one group and applies them: all or none, whatever happens to the power. `changes` may be called
-    /// more than once and must say the same each time.
+    /// What of the card changes in transactions.
+    fn books(&mut self) -> Books<'_, 'm, S> {
+        Books { memory: &mut self.memory, log: &mut self.log, mute: &mut self.mute }
+    }
+
+    /// [`Books::commit`].
     fn commit(&mut self, changes: impl Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>))) -> Result<(), StatusWord> {
-        self.write(&changes)?;
-        self.take_effect()
+        self.books().commit(&changes)
     }
 
-    /// The first half of [`commit`](Self::commit): the changes are certain, but the memory is still as before. Compiled
-    /// once, whatever changes.
-    fn write(&mut self, changes: &Changes<'_, 'm>) -> Result<(), StatusWord> {
-        let memory = &self.memory;
-        // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
-        let mut grown = 0_u32;
-        changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
-        if grown > 0 && used(memory, grown.saturating_add(RESERVE)) > self.log.capacity() {
-            return Err(StatusWord::NOT_ENOUGH_MEMORY);
-        }
-        let emit = |sink: &mut Sink<'_>| {
-            changes(memory, &mut |change| {
-                let mut record = [0; MAX_RECORD];
-                let length = change.encode(&mut record);
-                sink.record(record.get(..length).unwrap_or_default());
-                record.zeroize();
-            });
-        };
-        let mut written = self.log.append(emit);
-        if matches!(written, Err(LogError::Full)) {
-            written = self.log.compact(|sink| write_snapshot(memory, sink)).and_then(|()| self.log.append(emit));
-        }
-        match written {
-            Ok(()) => Ok(()),
-            Err(LogError::Full | LogError::TooLong) => Err(StatusWord::NOT_ENOUGH_MEMORY),
-            Err(_) => {
-                self.mute = true;
-                Err(StatusWord::MEMORY_FAILURE)
-            }
-        }
-    }
-
-    /// The second half: what was written is read back and applied.
-    fn take_effect(&mut self) -> Result<(), StatusWord> {
-        let memory = &mut self.memory;
-        let mut readable = true;
-        let read = self.log.replay_last(|record| readable &= apply(memory, record).is_ok());
-        if read.is_err() || !readable {
-            self.mute = true;
-            return Err(StatusWord::MEMORY_FAILURE);
-        }
-        Ok(())
+    /// Gives a command to an application, which may ask the OPEN for services meanwhile. `session`: the channel whose session
+    /// lends its Key-DEK.
+    fn call(
+        &mut self,
+        function: fn(&mut A, AppHandle, &mut Apdu<'_>) -> Answer,
+        app: AppHandle,
+        session: Option<LogicalChannel>,
+        apdu: &mut Apdu<'_>,
+    ) -> Answer {
+        let session = session.map(|channel| usize::from(channel.number()));
+        let books = Books { memory: &mut self.memory, log: &mut self.log, mute: &mut self.mute };
+        let mut lent = Lent { books, app: app.index, session };
+        let answer = apdu.lend(&mut lent, |apdu| function(&mut self.applets, app, apdu));
+        self.stop_content_changes();
+        answer
     }
 
     /// Frees what was begun and not committed.
@@ -561,9 +555,6 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         self.memory.keys.iter_mut().filter(|slot| slot.pending).for_each(KeySlot::wipe);
     }
 }
-
-/// Says the changes of one command, one after the other, the same each time it is called.
-type Changes<'c, 'm> = dyn Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>)) + 'c;
 
 /// What the OPEN does itself.
 #[derive(Clone, Copy, Debug)]
@@ -634,20 +625,6 @@ fn status(buffer: &mut [u8], status: StatusWord) -> usize {
 /// Writes the status word behind an unprotected answer.
 fn write_answer(buffer: &mut [u8], length: usize, sw: StatusWord) -> usize {
     Response::write_status(buffer, length, sw).map_or(0, |answer| answer.len())
-}
-
-/// Octets of the snapshot of all there is, and of what else has to fit beside it.
-fn used(memory: &Memory<'_>, beside: u32) -> u32 {
-    snapshot(memory).fold(beside, |used, change| used.saturating_add(change.growth()))
-}
-
-fn write_snapshot(memory: &Memory<'_>, sink: &mut Sink<'_>) {
-    for change in snapshot(memory) {
-        let mut record = [0; MAX_RECORD];
-        let length = change.encode(&mut record);
-        sink.record(record.get(..length).unwrap_or_default());
-        record.zeroize();
-    }
 }
 
 impl<S: Storage, P, A> fmt::Debug for Card<'_, S, P, A> {

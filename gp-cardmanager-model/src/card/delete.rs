@@ -15,10 +15,12 @@
 use gp_apdu::{LogicalChannel, StatusWord};
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::imports;
 use crate::card::install::body_status;
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
 use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
@@ -85,7 +87,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             // Nobody would be left to make the receipt.
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        self.write(&|memory, emit| {
+        self.books().write(&|memory, emit| {
             give_back(memory.registry, &doomed, emit);
             emit(Change::Remove(doomed.target, doomed.related));
             with_receipt(due.as_ref(), emit);
@@ -96,7 +98,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 self.applets.delete(handle(index, entry));
             }
         }
-        self.take_effect()?;
+        self.books().take_effect()?;
         let registry = &*self.memory.registry;
         for channel in &mut *self.memory.channels {
             if channel.personalizing.is_some_and(|target| registry.entry(target).is_none()) {

@@ -4,9 +4,11 @@ use gp_apdu::{LogicalChannel, StatusWord, ins};
 use gp_tlv::{Tag, Writer, tags, tags::card_data, tags::data};
 
 use crate::capability::{CardCapability, KeySizes, ScpCapability};
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::deviations::{Deviation, Deviations, rewrite};
 use crate::card::keys::{AES, KeySet, KeySlot};
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::put_key::default_attributes;
 use crate::card::registry::{Index, Registry};
 use crate::card::storage::Storage;

@@ -4,10 +4,12 @@ use gp_apdu::{LogicalChannel, StatusWord};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::channel::Listing;
 use crate::card::crc::Crc;
 use crate::card::deviations::{Deviation, rewrite};
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::registry::{Index, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card};

@@ -5,10 +5,12 @@
 use gp_apdu::{LogicalChannel, StatusWord};
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::{AppHandle, Applets, Installation, Room};
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::load::{Combined, Load, loaded};
 use crate::card::objects::{self, ObjectSlot};
-use crate::card::platform::{Apdu, AppHandle, Applets, Installation, Platform, Room};
+use crate::card::platform::Platform;
 use crate::card::registry::{
     Acceptance, INSTALLED, Index, LOADED, Occupant, Registry, RegistryEntry, SELECTABLE, free_slot,
 };

@@ -13,11 +13,13 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::imports::Imports;
 use crate::card::install::body_status;
 use crate::card::objects::ObjectSlot;
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::registry::{Index, LOADED, LOCK, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
 use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;

@@ -8,8 +8,10 @@
 
 use gp_apdu::{LogicalChannel, SecureMessaging, StatusWord};
 
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::install::body_status;
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::registry::{Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, handle};
@@ -63,7 +65,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::CONDITIONS_OF_USE);
             }
             if !entry.is_domain() {
-                self.applets.select(handle(index, &entry), apdu).map_err(|_| StatusWord::SELECTION_FAILED)?;
+                self.call(A::select, handle(index, &entry), None, apdu).map_err(|_| StatusWord::SELECTION_FAILED)?;
                 // Its warning is about itself, not about the channel.
                 apdu.restore(&[]);
             }

@@ -14,10 +14,12 @@ use gp_scp03::Key;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::install::body_status;
 use crate::card::keys::{self, AES, KeySet, KeySlot, PART};
-use crate::card::platform::{Apdu, Applets, Memory, Platform};
+use crate::card::platform::{Memory, Platform};
 use crate::card::registry::{Index, PERSONALIZED, Registry, SELECTABLE};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;

@@ -10,7 +10,9 @@
 
 use gp_apdu::StatusWord;
 
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
+use crate::card::platform::Platform;
 use crate::card::registry::{Index, PERSONALIZED, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Card, objects};

@@ -4,8 +4,10 @@ use gp_apdu::{Class, Header, LogicalChannel, SecureMessaging, StatusWord, ins};
 use gp_tlv::Writer;
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::deviations::{Deviation, rewrite};
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
 use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::{Answer, Card, MIN_BUFFER, handle};
@@ -84,7 +86,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         // The command of a failed search belongs to what is selected, which may know such a name itself.
         match self.selected(channel) {
-            Some((index, entry)) if !next && !entry.is_domain() => self.applets.process(handle(index, &entry), apdu),
+            Some((index, entry)) if !next && !entry.is_domain() => {
+                self.call(A::process, handle(index, &entry), None, apdu)
+            }
             _ => Err(StatusWord::FILE_NOT_FOUND),
         }
     }
@@ -117,7 +121,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let mut buffer = [0; MIN_BUFFER];
             let mut apdu = Apdu::in_place(SELECT, None, &mut buffer, 0, 0);
             apdu.set_protection(None, MIN_BUFFER);
-            if self.is_barred(channel, index, &entry) || self.applets.select(handle(index, &entry), &mut apdu).is_err()
+            if self.is_barred(channel, index, &entry)
+                || self.call(A::select, handle(index, &entry), None, &mut apdu).is_err()
             {
                 return;
             }
@@ -198,7 +203,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if self.is_barred(channel, index, entry) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let own = if entry.is_domain() { 0 } else { self.applets.select(handle(index, entry), apdu)? };
+        let own = if entry.is_domain() { 0 } else { self.call(A::select, handle(index, entry), None, apdu)? };
         let before = self.selected(channel).filter(|(before, _)| *before != index);
         if let Some((before, entry)) = before.filter(|(_, entry)| !entry.is_domain()) {
             self.applets.deselect(handle(before, &entry));

@@ -4,10 +4,12 @@
 use gp_apdu::{Command, CommandBuf, Form, LogicalChannel, StatusWord, ins};
 use gp_scp03::{Challenge, Key, KeyId, KeySetInfo, Mode, ResponderState};
 
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::channel::Channel;
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::keys::{self, KeySet, KeySlot};
-use crate::card::platform::{Apdu, Applets, Memory, Platform};
+use crate::card::platform::{Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
 use crate::card::registry::{Index, LOADED, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;

@@ -17,10 +17,12 @@ use gp_tlv::{DgiReader, Reader, Tag, Tlv};
 use zeroize::Zeroize;
 
 use crate::aid::Aid;
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::get_data::MAX_OBJECT;
 use crate::card::install::body_status;
 use crate::card::objects::{ObjectSlot, PART};
-use crate::card::platform::{Apdu, Applets, Memory, Platform};
+use crate::card::platform::{Memory, Platform};
 use crate::card::put_key::{Staged, clear, default_attributes, emit_staged};
 use crate::card::registry::{Index, Occupant, Registry};
 use crate::card::rights::serves;
@@ -129,13 +131,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if entry.occupant == Occupant::Domain {
             return self.take_own_block(channel, target, block, apdu);
         }
-        let dek = self.memory.channels.get(usize::from(channel.number())).and_then(|at| at.dek.as_ref());
-        let mut lent = apdu.reborrow();
-        lent.lend_dek(dek);
-        let answer = self.applets.personalize(handle(target, &entry), &mut lent);
-        let warning = lent.status();
-        apdu.warn(warning);
-        match answer? {
+        match self.call(A::personalize, handle(target, &entry), Some(channel), apdu)? {
             // The host has not said that it takes an answer.
             1.. if !block.format.answer => Err(StatusWord::INCORRECT_P1_P2),
             length => Ok(length),

@@ -6,9 +6,12 @@
 use gp_apdu::StatusWord;
 use gp_scp03::Key;
 
+use crate::card::apdu::Apdu;
+use crate::card::applets::Applets;
 use crate::card::get_data::MAX_OBJECT;
 use crate::card::keys::{self, KeySlot};
-use crate::card::platform::{Apdu, Applets, Platform};
+use crate::card::platform::Platform;
+use crate::card::public_key::{MAX_KEY, PublicKey, REFERENCE};
 use crate::card::registry::{Index, Registry, RegistryEntry};
 use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
@@ -16,7 +19,6 @@ use crate::card::transaction::Change;
 use crate::card::{Answer, Card, objects};
 use crate::confirmation::{Confirmation, Details};
 use crate::install::ControlReference;
-use crate::key_info::Components;
 use crate::privileges::Privileges;
 use crate::signature::{CMAC_LEN, Operation, ReceiptInput, Verifier};
 
@@ -32,9 +34,6 @@ pub(super) const DAP_USAGE: u16 = 0x8400;
 
 /// The longest token identifier that a receipt repeats, in octets.
 const MAX_IDENTIFIER: usize = 32;
-/// The longest public key with all its components, in octets: RSA with 4096 bits; a point of 521 bits and its whole curve
-/// take less.
-const MAX_KEY: usize = 1024;
 
 /// A receipt to be made after success: its counter is spent with the operation's own change.
 #[derive(Clone, Copy, Debug)]
@@ -194,37 +193,18 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             return Key::new(first.value()).is_ok_and(|key| (&key).verify(message, signature).is_ok());
         }
         let mut values = [0; MAX_KEY];
-        let mut rest = &mut values[..];
-        let mut components: [(u8, &[u8]); Components::MAX] = [(0, &[]); Components::MAX];
-        let mut count = 0_usize;
-        for (number, place) in (0_u8..).zip(&mut components) {
-            let mut parts = (0_u8..=u8::MAX).map_while(|part| {
-                slots.iter().find(|slot| {
-                    slot.owner == Some(owner)
-                        && !slot.pending
-                        && (slot.version, slot.id, slot.component, slot.part) == (first.version, first.id, number, part)
-                })
-            });
-            let Some(begin) = parts.next() else { break };
-            let mut length = 0_usize;
-            for slot in core::iter::once(begin).chain(parts) {
-                let end = length.saturating_add(slot.value().len());
-                let Some(room) = rest.get_mut(length..end) else { return false };
-                room.iter_mut().zip(slot.value()).for_each(|(to, from)| *to = *from);
-                length = end;
-            }
-            let Some((value, behind)) = rest.split_at_mut_checked(length) else { return false };
-            rest = behind;
-            *place = (begin.kind, value);
-            count = count.saturating_add(1);
-        }
-        self.platform.verify(components.get(..count).unwrap_or_default(), message, signature)
+        let key = PublicKey::gather(self.memory.registry, slots, first, &mut values);
+        key.is_some_and(|key| self.platform.verify(key.components(), message, signature))
     }
 
-    /// The first component of a key for signatures that the domain itself may use: by its customary version, else by its usage.
+    /// The first component of a key for signatures, no curve, that the domain itself may use: by its customary version, else by its usage.
     pub(super) fn service_key(&self, owner: Index, version: u8, usage: u16) -> Option<&KeySlot> {
         let own = |slot: &&KeySlot| {
-            slot.owner == Some(owner) && !slot.pending && slot.component == 0 && slot.part == 0 && slot.serves(false)
+            slot.owner == Some(owner)
+                && !slot.pending
+                && (slot.component, slot.part) == (0, 0)
+                && slot.kind != REFERENCE
+                && slot.serves(false)
         };
         let mut slots = self.memory.keys.iter().filter(own);
         slots.clone().find(|slot| slot.version == version).or_else(|| slots.find(|slot| slot.usage == usage))

@@ -403,6 +403,51 @@ fn a_public_token_key_may_bring_its_curve() {
 }
 
 #[test]
+fn a_public_token_key_may_refer_to_a_curve_that_the_card_keeps() {
+    // 40: the ISD keeps it for all. 60: the nearest security domain above the holder. 00: one of the standard's.
+    let mut bench = bench();
+    bench.ram = Ram::new(24, 60, 16, 4);
+    let mut card = prepare(&mut bench, false, true);
+    let curve =
+        |kind: u8| [(0xB2, 32), (0xB3, 32), (0xB5, 65), (0xB6, 32)].map(|(at, length)| (at, vec![kind ^ at; length]));
+    let field = |parts: &[(u8, Vec<u8>)]| {
+        parts.iter().flat_map(|(kind, value)| [&[*kind][..], &lv(value)].concat()).collect::<Vec<u8>>()
+    };
+    let put = |card: &mut _, version: u8, parts: &[(u8, Vec<u8>)]| {
+        let data = [&[version][..], &field(parts), &[0x00]].concat();
+        assert_eq!(isd(card).status(card, [0x80, 0xD8, 0x00, 0x01], &data), 0x9000);
+    };
+    for (version, reference) in [(0x20, vec![0x40]), (0x21, vec![0x60]), (0x22, vec![0xC1, 0x02])] {
+        let kept = [&[(0xF0, reference.clone())], &curve(reference[0])[..]].concat();
+        put(&mut card, version, &kept);
+    }
+    let point = vec![0x04; 65];
+    let mut number = 0;
+    for reference in [vec![0x40], vec![0x60], vec![0xC1, 0x02], vec![0x00], vec![0x41], vec![0x61]] {
+        // A key takes the place of the one before.
+        if number > 0 {
+            assert_eq!(isd(&mut card).status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20170")), 0x9000);
+        }
+        put(&mut card, 0x70, &[(0xB0, point.clone()), (0xF0, reference.clone())]);
+        let mut shown = vec![(0xB0, point.clone())];
+        match reference[..] {
+            [0x40 | 0x60] | [0xC1, 0x02] => shown.extend(curve(reference[0])),
+            _ => shown.push((0xF0, reference)),
+        }
+        let shown: Vec<(u8, &[u8])> = shown.iter().map(|(kind, value)| (*kind, &value[..])).collect();
+        let name = [&APP[..], &[number]].concat();
+        number += 1;
+        let mut host = delegate(&mut card);
+        let fields = install_fields(&[&SSD_FILE, &SSD_MODULE, &name, &[0x80], &hex("C900")]);
+        let token = toy_signature(&shown, &message(0x0C, 0, &fields));
+        let status = host.status(&mut card, [0x80, 0xE6, 0x0C, 0], &[&fields[..], &lv(&token)].concat());
+        assert_eq!(status, 0x9000, "{shown:02X?}");
+    }
+    drop(card);
+    bench.assert_lasting();
+}
+
+#[test]
 fn a_receipt_that_has_no_room_is_told_before_anything_changes() {
     let mut bench = bench();
     let mut card = prepare(&mut bench, true, true);

@@ -14,6 +14,7 @@ mod install;
 mod load;
 mod manage_channel;
 mod model;
+mod open;
 mod power_loss;
 mod put_key;
 mod select;

@@ -19,8 +19,8 @@ use gp_apdu::{Chaining, Class, Command, CommandBuf, Form, Header, Le, LogicalCha
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::storage::{Slot, Storage};
 use gp_cardmanager_model::card::{
-    Apdu, AppHandle, Applets, Card, Channel, FactoryKeySet, FactoryKeys, Installation, KeySlot, Memory, ObjectSlot,
-    Platform, Profile, RegistryEntry, Room,
+    Apdu, AppHandle, Applets, Card, Channel, FactoryKeySet, FactoryKeys, Installation, Instance, KeySlot, Memory,
+    ObjectSlot, Platform, Profile, RegistryEntry, Room,
 };
 use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::{Challenge, ChallengePolicy, Initiator, Key, Mode, Reply, SecureChannel, SecurityLevel, StaticKeys};
@@ -181,6 +181,7 @@ pub(crate) fn toy_signature(components: &[(u8, &[u8])], message: &[u8]) -> Vec<u
 /// What an application was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
+    Start(Vec<Instance>),
     Install { instance: Aid, load_file: Aid, module: Aid, parameters: Vec<u8>, room: Room },
     Select(Aid),
     Deselect(Aid),
@@ -218,7 +219,8 @@ pub(crate) struct Manners {
 
 /// All applications. Clones share everything. An application echoes its data under INS 10 to 1F, answers P1P2 (6200
 /// to 6FFF) as status word under INS 20 and the data with that warning under INS 22, decrypts it by its domain's Key-DEK
-/// under INS 24; all else is `6D00`.
+/// under INS 24; under INS 26 to 2E it asks the OPEN: for its own state P1, to lock (P1 80) or unlock (P1 00) who the data
+/// names, to lock the card, to terminate it, for what it is (state, state of the card, privileges). All else is `6D00`.
 #[derive(Clone, Default)]
 pub(crate) struct Desk(pub(crate) Rc<RefCell<Manners>>);
 
@@ -241,6 +243,10 @@ impl Desk {
 }
 
 impl Applets for Desk {
+    fn start(&mut self, instances: &mut dyn Iterator<Item = Instance>) {
+        self.note(Event::Start(instances.collect()));
+    }
+
     fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
         if let Some(status) = self.0.borrow().refuse_install {
             return Err(StatusWord(status));
@@ -293,6 +299,19 @@ impl Applets for Desk {
                 let length = apdu.data().len();
                 apdu.decrypt_data(0..length)?;
                 apdu.echo()
+            }
+            0x26 => apdu.open().unwrap().set_life_cycle(header.p1).map(|()| 0),
+            0x28 => {
+                let aid = Aid::new(apdu.data()).unwrap();
+                apdu.open().unwrap().lock_application(&aid, header.p1 != 0).map(|()| 0)
+            }
+            0x2A => apdu.open().unwrap().lock_card().map(|()| 0),
+            0x2C => apdu.open().unwrap().terminate_card().map(|()| 0),
+            0x2E => {
+                let open = apdu.open().unwrap();
+                let [a, b, c] = open.privileges().octets();
+                let seen = [open.life_cycle(), open.card_life_cycle().octet(), a, b, c];
+                apdu.respond(&seen)
             }
             _ => Err(StatusWord::INS_NOT_SUPPORTED),
         }

@@ -5,7 +5,8 @@ use core::fmt;
 use gp_apdu::{CommandBuf, Form, Header, Le, LogicalChannel, Response, StatusWord, ins};
 
 use super::Deviation;
-use crate::card::platform::{Applets, Platform};
+use crate::card::applets::Applets;
+use crate::card::platform::Platform;
 use crate::card::storage::Storage;
 use crate::card::{Card, status, write_answer};
 
