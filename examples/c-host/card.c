@@ -8,6 +8,7 @@ const uint8_t card_load_file[6] = {0xF0, 0x47, 0x50, 0x4C, 0x46, 0x01};
 const uint8_t card_module[7] = {0xF0, 0x47, 0x50, 0x4C, 0x46, 0x01, 0x01};
 const uint8_t card_instance[8] = {0xF0, 0x47, 0x50, 0x45, 0x43, 0x48, 0x4F, 0x01};
 unsigned card_installed;
+const gp_applets *card_applets;
 
 static gp_card card;
 static gp_drbg drbg;
@@ -79,12 +80,11 @@ static int32_t chip_random(void *context, uint8_t *out, size_t len)
     return gp_drbg_generate((gp_drbg *)context, out, len, NULL, 0) == GP_OK ? 0 : -1;
 }
 
-static uint16_t echo_install(void *context, gp_slice aid, gp_slice module, gp_slice parameters)
+static uint16_t echo_install(void *context, gp_slice aid, const gp_installation *installation)
 {
     (void)context;
     (void)aid;
-    (void)module;
-    (void)parameters;
+    (void)installation;
     card_installed++;
     return 0x9000;
 }
@@ -157,7 +157,7 @@ gp_status card_power_on(const gp_key_set *keys, uint8_t i, int fresh)
     if (status != GP_OK) {
         return status;
     }
-    return gp_card_open(&card, &memory, &storage, &platform, &applets, &profile);
+    return gp_card_open(&card, &memory, &storage, &platform, card_applets != NULL ? card_applets : &applets, &profile);
 }
 
 size_t card_transmit(const uint8_t *command, size_t command_len, uint8_t *response, size_t response_cap)

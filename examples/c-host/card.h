@@ -24,6 +24,9 @@ int card_power_failed(void);
 /* How many instances of the application were made since the program began. */
 extern unsigned card_installed;
 
+/* Applications to take the place of this one at the next start; null for none. */
+extern const gp_applets *card_applets;
+
 /* AIDs of the application. */
 extern const uint8_t card_load_file[6];
 extern const uint8_t card_module[7];

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use gp_apdu::StatusWord;
 use gp_cardmanager_model::aid::Aid;
-use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Installation};
+use gp_cardmanager_model::card::{self, Apdu, AppHandle, Applets, Installation};
 use gp_tlv::{Writer, tags::fci};
 
 pub use data_store::DataStore;
@@ -81,8 +81,7 @@ impl CardApplets {
         self.changes
     }
 
-    /// The instance behind a handle. A place that is empty or has another name is what a lost memory leaves: such an
-    /// application is there, and can do nothing.
+    /// The instance behind a handle.
     fn known(&self, app: AppHandle) -> Option<&Instance> {
         self.instances.get(&app.index.number()).filter(|(aid, _)| *aid == app.instance).map(|(_, instance)| instance)
     }
@@ -94,6 +93,21 @@ impl CardApplets {
 }
 
 impl Applets for CardApplets {
+    fn start(&mut self, instances: &mut dyn Iterator<Item = card::Instance>) {
+        let mut present = BTreeMap::new();
+        for card::Instance { app, module, .. } in instances {
+            let place = app.index.number();
+            let kept = self.instances.remove(&place).filter(|(aid, _)| *aid == app.instance);
+            // What was lost begins anew, with nothing in it.
+            let made = || (app.instance, module.as_ref().map_or(Instance::Foreign, Instance::of));
+            self.changes += u64::from(kept.is_none());
+            present.insert(place, kept.unwrap_or_else(made));
+        }
+        // The card knows nothing of the others: their installation did not come to its end, or their deletion did.
+        self.changes += u64::from(!self.instances.is_empty());
+        self.instances = present;
+    }
+
     fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
         self.instances.insert(app.index.number(), (app.instance, Instance::of(&installation.module)));
         self.changes += 1;

@@ -59,7 +59,12 @@ pub fn serve(options: &Options, stream: impl Read + Write) -> io::Result<()> {
     let fresh = factory.make(&mut memory, store, &key_sets).map_err(io::Error::other)?;
     let applets = match &fresh {
         Some(applets) => CardApplets::from_json(applets),
-        None => CardApplets::from_json(&std::fs::read_to_string(applets_file(store))?),
+        None => match std::fs::read_to_string(applets_file(store)) {
+            Ok(text) => CardApplets::from_json(&text),
+            // The card knows which there are; they begin anew.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(CardApplets::new()),
+            Err(error) => return Err(error),
+        },
     };
     let applets = applets.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     if fresh.is_some() {
@@ -67,6 +72,7 @@ pub fn serve(options: &Options, stream: impl Read + Write) -> io::Result<()> {
     }
     let profile = factory.profile(&key_sets);
     let platform = Platform::new(Randomness::System);
+    let mut kept = applets.changes();
     let mut card = EmbeddedCard::open_with(&mut memory, store, platform, applets, &profile)?;
     let mut transcript = match &options.transcript {
         Some(path) => Some(Transcript::begin(path, &head(options))?),
@@ -76,7 +82,6 @@ pub fn serve(options: &Options, stream: impl Read + Write) -> io::Result<()> {
         eprintln!("virtual-card: i={:02X}, issuer security domain {}", options.implementation.octet(), options.isd);
     }
     let mut link = Link::new(stream);
-    let mut kept = card.applets().changes();
     while let Some(request) = link.receive()? {
         let event = match request {
             Request::Command(mut command) => {

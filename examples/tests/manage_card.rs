@@ -352,6 +352,30 @@ fn the_card_lives_on_in_its_file() {
     assert!(problem.contains("no card store"), "{problem}");
 }
 
+#[test]
+fn applications_whose_data_was_lost_begin_anew_and_those_that_are_gone_do_not_come_back() {
+    const STORE: &str = "F047502D44415441";
+    const OTHER: &str = "F01122334455";
+    let folder = Folder::new("lost");
+    let store = folder.file("card");
+    let data = folder.file("card.applets");
+    let on = |arguments: &[&str]| succeed(&[arguments, &["--store", &store]].concat());
+    let select = format!("00A4040008{STORE}");
+    on(&["install", "F047502D41505053", "F047502D4543484F", "--aid", OTHER]);
+    let before = std::fs::read_to_string(&data).unwrap();
+    std::fs::remove_file(&data).unwrap();
+    // It is selected, and knows its commands: there is no such object.
+    let report = fail(&["apdu", "--plain", &select, "80CA9F0100", "--store", &store], 1);
+    assert!(report.contains("6A88"), "{report}");
+    assert!(std::fs::read_to_string(&data).unwrap().contains("data-store"));
+    // What the card deleted, and an older file still has.
+    on(&["delete", OTHER]);
+    assert!(before.contains(OTHER));
+    std::fs::write(&data, before).unwrap();
+    on(&["apdu", "--plain", &select]);
+    assert!(!std::fs::read_to_string(&data).unwrap().contains(OTHER));
+}
+
 /// The state of an entry of the registry.
 fn state(report: &str, aid: &str) -> Option<String> {
     let events = events(report);

@@ -493,15 +493,16 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             self.abort_load(channel);
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let terminated = self.life_cycle() == CardLifeCycle::Terminated;
-        match header.ins {
-            ins::GET_DATA | ins::GET_DATA_ODD => return self.get_data(channel, domain, apdu),
-            _ if terminated => return Err(StatusWord::INS_NOT_SUPPORTED),
-            // STORE DATA comes from YubiKeys' hosts under an ISO class; elsewhere only GlobalPlatform classes have commands.
-            _ if !header.cla.is_gp() && header.ins != ins::STORE_DATA => return self.other_command(domain, apdu),
-            _ => {}
+        let reads = matches!(header.ins, ins::GET_DATA | ins::GET_DATA_ODD);
+        if !reads && self.life_cycle() == CardLifeCycle::Terminated {
+            return Err(StatusWord::INS_NOT_SUPPORTED);
+        }
+        // STORE DATA comes from YubiKeys' hosts under an ISO class; elsewhere only GlobalPlatform classes have commands.
+        if !reads && !header.cla.is_gp() && header.ins != ins::STORE_DATA {
+            return self.other_command(domain, apdu);
         }
         match header.ins {
+            ins::GET_DATA | ins::GET_DATA_ODD => self.get_data(channel, domain, apdu),
             ins::GET_STATUS => self.get_status(channel, domain, apdu),
             ins::INSTALL => self.install(channel, domain, apdu),
             ins::LOAD => self.load(channel, domain, apdu),

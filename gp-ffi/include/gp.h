@@ -58,6 +58,9 @@
 #define GP_CARD_WORDS 256
 #endif
 
+/* Memory in octets that an installation says nothing of. */
+#define GP_ROOM_UNSAID UINT32_MAX
+
 /* Octets that the storage programs at once. */
 #define GP_STORAGE_UNIT 16
 
@@ -108,6 +111,11 @@ typedef struct gp_buf {
     /* How many octets there are. */
     size_t cap;
 } gp_buf;
+
+/* The OPEN of the card, for the application that has a command: valid until its function returns, and not one moment longer. */
+typedef struct gp_open {
+    void *opaque;
+} gp_open;
 
 /* A card. Zeroed memory, then `gp_card_open`; `gp_card_close` wipes it. */
 typedef struct gp_card {
@@ -175,6 +183,14 @@ typedef struct gp_storage {
     int32_t (*program)(void *context, uint8_t slot, uint32_t at, const uint8_t *unit);
 } gp_storage;
 
+/* A component of a public key. */
+typedef struct gp_component {
+    /* Its key type: A1 modulus, A0 exponent, B0 point, B2 to B7 the curve, F0 a reference to one of the standard's curves. */
+    uint8_t key_type;
+    /* Its value. */
+    struct gp_slice value;
+} gp_component;
+
 /* What the chip gives. */
 typedef struct gp_platform {
     /* Handed to the functions. */
@@ -190,7 +206,54 @@ typedef struct gp_platform {
     void (*hash_update)(void *context, const uint8_t *octets, size_t len);
     /* Ends the hash and writes it. */
     void (*hash_finish)(void *context, uint8_t *out, size_t len);
+    /*
+     Writes the three octets of the check value of a key that is no AES key, by its key type. Answers 0 when it did; may be
+     null: then a check value is taken as it comes.
+     */
+    int32_t (*check_value)(void *context,
+                           uint8_t key_type,
+                           const uint8_t *key,
+                           size_t len,
+                           uint8_t *check_value);
+    /*
+     Verifies an RSA or ECC signature over the parts of the message one after the other, with the components of the public
+     key. Answers 0 when it fits; may be null when there are no such keys.
+     */
+    int32_t (*verify)(void *context,
+                      const struct gp_component *components,
+                      size_t components_len,
+                      const struct gp_slice *parts,
+                      size_t parts_len,
+                      struct gp_slice signature);
 } gp_platform;
+
+/* Memory that INSTALL speaks of, in octets; `GP_ROOM_UNSAID` where it says nothing. */
+typedef struct gp_room {
+    /* For load: non-volatile memory for the code that must be free. */
+    uint32_t code;
+    /* For load volatile memory that must be free, for install a quota. */
+    uint32_t volatile_data;
+    /* For load non-volatile memory for data that must be free, for install a quota. */
+    uint32_t non_volatile_data;
+    /* For install: volatile memory to reserve. */
+    uint32_t volatile_reserve;
+    /* For install: non-volatile memory to reserve. */
+    uint32_t non_volatile_reserve;
+} gp_room;
+
+/* What an application is made from. */
+typedef struct gp_installation {
+    /* The load file that the module is in. */
+    struct gp_slice load_file;
+    /* The module. */
+    struct gp_slice module;
+    /* Three octets of privileges. */
+    uint8_t privileges[3];
+    /* The install parameters for it, the value of `C9`. */
+    struct gp_slice parameters;
+    /* Its quotas and reserves. */
+    struct gp_room room;
+} gp_installation;
 
 /* A command on its way through an application. */
 typedef struct gp_apdu_exchange {
@@ -206,33 +269,52 @@ typedef struct gp_apdu_exchange {
     size_t answer_cap;
     /* How much was written. */
     size_t answer_len;
+    /* For the functions `gp_open_...`. */
+    struct gp_open *open;
 } gp_apdu_exchange;
 
 /*
  All applications behind one table. `aid` names the instance that is meant. Functions that answer `uint16_t` answer a
- status word: 0x9000, a warning (62xx, 63xx) or a refusal. Any may be null: then installing and deleting succeed,
- selecting succeeds without an answer, and commands are refused with 6D00.
+ status word: 0x9000, a warning (62xx, 63xx) or a refusal. Any may be null, and does then what is said of it.
  */
 typedef struct gp_applets {
     /* Handed to the functions. */
     void *context;
-    /* Creates an instance of `module`, with the install parameters for it. */
+    /*
+     The card starts and has this instance: called for each before anything else. An instance that is not named has gone,
+     or its installation was cut off by the power. Null: nobody is told.
+     */
+    void (*start)(void *context, struct gp_slice aid, struct gp_slice module);
+    /* Creates an instance. Null: it succeeds. */
     uint16_t (*install)(void *context,
                         struct gp_slice aid,
-                        struct gp_slice module,
-                        struct gp_slice parameters);
-    /* The instance becomes selected; an answer replaces the card's. */
+                        const struct gp_installation *installation);
+    /* The instance becomes selected; an answer replaces the card's. Null: it succeeds without an answer. */
     uint16_t (*select)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
-    /* The instance is no longer selected. */
+    /* The instance is no longer selected. Null: nobody is told. */
     void (*deselect)(void *context, struct gp_slice aid);
-    /* A command for the selected instance. */
+    /* A command for the selected instance. Null: 6D00. */
     uint16_t (*process)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
-    /* Personalisation data for the instance. */
+    /* Personalisation data for the instance. Null: 6985. */
     uint16_t (*personalize)(void *context, struct gp_slice aid, struct gp_apdu_exchange *apdu);
-    /* The instance is deleted. */
+    /* The instance is deleted. Null: nobody is told. */
     void (*removed)(void *context, struct gp_slice aid);
-    /* Answers 1 when the instance lets its security domain open and unwrap sessions for it. */
+    /* Answers 1 when the instance lets its security domain open and unwrap sessions for it. Null: none does. */
     uint8_t (*uses_secure_channel)(void *context, struct gp_slice aid);
+    /*
+     Answers 1 when instances of this one's load file may be selected on several logical channels at a time. Null: they
+     may.
+     */
+    uint8_t (*multi_selectable)(void *context, struct gp_slice aid);
+    /* Answers 1 when the instance or the load file may be deleted now. Null: it may. */
+    uint8_t (*may_delete)(void *context, struct gp_slice aid);
+    /* Answers 1 when so much memory is free as a load file needs that is about to come. Null: it is. */
+    uint8_t (*has_room)(void *context, const struct gp_room *room);
+    /*
+     Answers 1 when this package in this version, which a load file imports and no load file on the card is, is part of
+     what the applications stand on. Null: it is.
+     */
+    uint8_t (*provides)(void *context, struct gp_slice package, uint8_t major, uint8_t minor);
 } gp_applets;
 
 /* Key-ENC, Key-MAC and Key-DEK. Zeroed memory, then `gp_key_set_init`; `gp_key_set_close` wipes it. */
@@ -587,6 +669,57 @@ gp_status gp_command_parse(const uint8_t *apdu, size_t apdu_len, struct gp_comma
 
 /* Writes a command into the buffer. */
 gp_status gp_command_build(const struct gp_command *command, struct gp_buf *apdu);
+
+/*
+ Sets the life cycle state of the application that has the command: one of its own states, back to SELECTABLE (07), or LOCKED
+ (its state with 80 added), from where it does not come back by itself. Answers a status word: 6A80 for what codes no state,
+ 6985 where there is no such step, 6581 where the storage failed; 6F00 for a null pointer.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint16_t gp_open_set_life_cycle(struct gp_open *open,
+                                uint8_t state);
+
+/*
+ Locks another application or security domain (`lock` 1), or unlocks it (0): the Global Lock privilege. Answers a status word:
+ 6A88 where there is none with this AID, 6982 without the privilege, 6985 where it is so already or holds Final Application,
+ 6581 where the storage failed; 6F00 for a null pointer, and for any other `lock`.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint16_t gp_open_lock_application(struct gp_open *open,
+                                  struct gp_slice aid,
+                                  uint8_t lock);
+
+/*
+ Locks the card: the Card Lock privilege. Answers a status word: 6982 without the privilege, 6985 where the card is not
+ SECURED, 6581 where the storage failed; 6F00 for a null pointer.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint16_t gp_open_lock_card(struct gp_open *open);
+
+/*
+ Terminates the card, for ever: the Card Terminate privilege. Answers a status word: 6982 without the privilege, 6985 where it
+ is terminated already, 6581 where the storage failed; 6F00 for a null pointer.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint16_t gp_open_terminate_card(struct gp_open *open);
+
+/*
+ The life cycle state of the application that has the command; 0 for a null pointer.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint8_t gp_open_life_cycle(const struct gp_open *open);
+
+/*
+ The card life cycle state: 01, 07, 0F, 7F or FF; 0 for a null pointer.
+
+ Rule: `open` is from the exchange of a function that has not returned.
+ */
+uint8_t gp_open_card_life_cycle(const struct gp_open *open);
 
 /* How many octets of a `gp_card` this library uses; see `gp_session_size`. */
 size_t gp_card_size(void);

@@ -17,6 +17,7 @@ use core::mem::{MaybeUninit, align_of, size_of};
 use crate::status::{Code, GP_E_ARGUMENT, GP_E_STATE, GP_OK, gp_status};
 
 mod apdu;
+mod applets;
 mod card;
 mod drbg;
 mod host;
@@ -26,6 +27,7 @@ mod sizes;
 mod tlv;
 
 pub use apdu::*;
+pub use applets::*;
 pub use card::*;
 pub use drbg::*;
 pub use host::*;

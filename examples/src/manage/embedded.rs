@@ -127,8 +127,8 @@ impl<'m> KeptCard<'m> {
         applets: CardApplets,
         profile: &'m Profile<'m>,
     ) -> io::Result<Self> {
+        let changes = applets.changes();
         let card = EmbeddedCard::open_with(memory, store, Platform::new(randomness), applets, profile)?;
-        let changes = card.applets().changes();
         Ok(Self { card, store: store.map(Path::to_path_buf), changes })
     }
 }

@@ -422,8 +422,8 @@ fn a_public_token_key_may_refer_to_a_curve_that_the_card_keeps() {
         put(&mut card, version, &kept);
     }
     let point = vec![0x04; 65];
-    let mut number = 0;
-    for reference in [vec![0x40], vec![0x60], vec![0xC1, 0x02], vec![0x00], vec![0x41], vec![0x61]] {
+    let references = [vec![0x40], vec![0x60], vec![0xC1, 0x02], vec![0x00], vec![0x41], vec![0x61]];
+    for (number, reference) in (0_u8..).zip(references) {
         // A key takes the place of the one before.
         if number > 0 {
             assert_eq!(isd(&mut card).status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20170")), 0x9000);
@@ -436,7 +436,6 @@ fn a_public_token_key_may_refer_to_a_curve_that_the_card_keeps() {
         }
         let shown: Vec<(u8, &[u8])> = shown.iter().map(|(kind, value)| (*kind, &value[..])).collect();
         let name = [&APP[..], &[number]].concat();
-        number += 1;
         let mut host = delegate(&mut card);
         let fields = install_fields(&[&SSD_FILE, &SSD_MODULE, &name, &[0x80], &hex("C900")]);
         let token = toy_signature(&shown, &message(0x0C, 0, &fields));

@@ -774,7 +774,8 @@ fn faulty_links(level: SecurityLevel) -> Links {
     for (at, operation) in OPERATIONS.into_iter().enumerate() {
         let good = run_with(level, at, None, None);
         let truth = good.result.as_ref().unwrap().clone();
-        let undone_events = if at == 0 { vec![] } else { run_with(level, at - 1, None, None).events };
+        let undone_events =
+            if at == 0 { vec![kit::Event::Start(vec![])] } else { run_with(level, at - 1, None, None).events };
         for exchange in 0..good.exchanges {
             for fault in (0..good.longest).map(Fault::Cut).chain(Fault::WHOLE) {
                 let tried = run_with(level, at, Some((exchange, fault)), Some(&good.after));

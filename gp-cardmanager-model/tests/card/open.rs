@@ -244,7 +244,7 @@ fn what_extends_a_security_domain_asks_as_that_domain() {
 fn no_power_cut_leaves_a_state_in_between() {
     let mut cuts = 0;
     for operation in 0.. {
-        let tear = Tear::all(16, 1)[operation as usize % Tear::all(16, 1).len()].clone();
+        let tear = Tear::all(16, 1)[operation as usize % Tear::all(16, 1).len()];
         let mut bench = Bench::new();
         let flash = bench.flash.clone();
         let mut card = bench.card();

@@ -302,7 +302,7 @@ impl Applets for Desk {
             }
             0x26 => apdu.open().unwrap().set_life_cycle(header.p1).map(|()| 0),
             0x28 => {
-                let aid = Aid::new(apdu.data()).unwrap();
+                let aid = Aid::new(apdu.data()).ok_or(StatusWord::WRONG_DATA)?;
                 apdu.open().unwrap().lock_application(&aid, header.p1 != 0).map(|()| 0)
             }
             0x2A => apdu.open().unwrap().lock_card().map(|()| 0),

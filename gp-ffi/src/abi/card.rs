@@ -2,18 +2,16 @@
 
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
-use core::ptr;
 
-use gp_apdu::StatusWord;
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::storage::{Slot, Storage};
 use gp_cardmanager_model::card::{
-    Apdu, AppHandle, Applets, Card, Channel, FactoryKeySet, FactoryKeys, Installation, KeySlot, Memory, ObjectSlot,
-    OpenError, Platform, Profile, RegistryEntry,
+    Card, Channel, FactoryKeySet, FactoryKeys, KeySlot, Memory, ObjectSlot, OpenError, Platform, Profile, RegistryEntry,
 };
 use gp_cardmanager_model::signature::HashAlgorithm;
 use gp_scp03::Implementation;
 
+use super::applets::{Programs, gp_applets};
 use super::host::refused;
 use super::sizes::{GP_CARD_WORDS, GP_CHANNEL_WORDS, GP_KEY_SLOT_WORDS, GP_OBJECT_SLOT_WORDS, GP_REGISTRY_ENTRY_WORDS};
 use super::{
@@ -57,52 +55,43 @@ pub struct gp_platform {
     pub hash_update: Option<unsafe extern "C" fn(context: *mut c_void, octets: *const u8, len: usize)>,
     /// Ends the hash and writes it.
     pub hash_finish: Option<unsafe extern "C" fn(context: *mut c_void, out: *mut u8, len: usize)>,
+    /// Writes the three octets of the check value of a key that is no AES key, by its key type. Answers 0 when it did; may be
+    /// null: then a check value is taken as it comes.
+    pub check_value: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            key_type: u8,
+            key: *const u8,
+            len: usize,
+            check_value: *mut u8,
+        ) -> i32,
+    >,
+    /// Verifies an RSA or ECC signature over the parts of the message one after the other, with the components of the public
+    /// key. Answers 0 when it fits; may be null when there are no such keys.
+    pub verify: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            components: *const gp_component,
+            components_len: usize,
+            parts: *const gp_slice,
+            parts_len: usize,
+            signature: gp_slice,
+        ) -> i32,
+    >,
 }
 
-/// A command on its way through an application.
-#[repr(C)]
-#[derive(Debug)]
-pub struct gp_apdu_exchange {
-    /// CLA without secure messaging, INS, P1, P2.
-    pub header: [u8; 4],
-    /// The security level under which it came, or -1 without a session.
-    pub level: i16,
-    /// Its data. It lies where the answer goes, or not: read what is needed before the answer is written.
-    pub data: gp_slice,
-    /// Where the answer goes.
-    pub answer: *mut u8,
-    /// How much room there is.
-    pub answer_cap: usize,
-    /// How much was written.
-    pub answer_len: usize,
-}
-
-/// All applications behind one table. `aid` names the instance that is meant. Functions that answer `uint16_t` answer a
-/// status word: 0x9000, a warning (62xx, 63xx) or a refusal. Any may be null: then installing and deleting succeed,
-/// selecting succeeds without an answer, and commands are refused with 6D00.
+/// A component of a public key.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct gp_applets {
-    /// Handed to the functions.
-    pub context: *mut c_void,
-    /// Creates an instance of `module`, with the install parameters for it.
-    pub install: Option<
-        unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, module: gp_slice, parameters: gp_slice) -> u16,
-    >,
-    /// The instance becomes selected; an answer replaces the card's.
-    pub select: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
-    /// The instance is no longer selected.
-    pub deselect: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice)>,
-    /// A command for the selected instance.
-    pub process: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
-    /// Personalisation data for the instance.
-    pub personalize:
-        Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice, apdu: *mut gp_apdu_exchange) -> u16>,
-    /// The instance is deleted.
-    pub removed: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice)>,
-    /// Answers 1 when the instance lets its security domain open and unwrap sessions for it.
-    pub uses_secure_channel: Option<unsafe extern "C" fn(context: *mut c_void, aid: gp_slice) -> u8>,
+pub struct gp_component {
+    /// Its key type: A1 modulus, A0 exponent, B0 point, B2 to B7 the curve, F0 a reference to one of the standard's curves.
+    pub key_type: u8,
+    /// Its value.
+    pub value: gp_slice,
 }
+
+/// The most components of a public key, and the most parts of a message, that a platform is shown.
+const SHOWN: usize = 16;
 
 /// A key set of the factory.
 #[repr(C)]
@@ -498,94 +487,36 @@ impl Platform for Chip {
             unsafe { finish(self.table.context, out.as_mut_ptr(), out.len()) };
         }
     }
-}
 
-/// The table of applications.
-#[derive(Debug)]
-struct Programs(gp_applets);
-
-type ApduFunction = unsafe extern "C" fn(*mut c_void, gp_slice, *mut gp_apdu_exchange) -> u16;
-
-impl Programs {
-    const NONE: gp_applets = gp_applets {
-        context: ptr::null_mut(),
-        install: None,
-        select: None,
-        deselect: None,
-        process: None,
-        personalize: None,
-        removed: None,
-        uses_secure_channel: None,
-    };
-
-    fn hand(&self, function: ApduFunction, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        let data = gp_slice::of(apdu.data());
-        let header = apdu.header().octets();
-        let level = apdu.level().map_or(-1, |level| i16::from(level.octet()));
-        let answer = apdu.answer();
-        let mut exchange = gp_apdu_exchange {
-            header,
-            level,
-            data,
-            answer: answer.as_mut_ptr(),
-            answer_cap: answer.len(),
-            answer_len: 0,
-        };
-        // SAFETY: the caller said that the function may be called so; all memory lives until it returns.
-        let status =
-            StatusWord(unsafe { function(self.0.context, gp_slice::of(app.instance.as_bytes()), &raw mut exchange) });
-        if exchange.answer_len > apdu.answer().len() {
-            return Err(StatusWord::UNKNOWN);
-        }
-        if status.is_error() {
-            return Err(status);
-        }
-        apdu.warn(status);
-        Ok(exchange.answer_len)
-    }
-}
-
-impl Applets for Programs {
-    fn install(&mut self, app: AppHandle, installation: &Installation<'_>) -> Result<(), StatusWord> {
-        let Some(install) = self.0.install else { return Ok(()) };
-        let instance = gp_slice::of(app.instance.as_bytes());
-        let module = gp_slice::of(installation.module.as_bytes());
-        // SAFETY: the caller said that the function may be called so; all memory lives until it returns.
-        let status =
-            StatusWord(unsafe { install(self.0.context, instance, module, gp_slice::of(installation.parameters)) });
-        if status.is_error() { Err(status) } else { Ok(()) }
-    }
-
-    fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        self.0.select.map_or(Ok(0), |select| self.hand(select, app, apdu))
-    }
-
-    fn deselect(&mut self, app: AppHandle) {
-        if let Some(deselect) = self.0.deselect {
-            // SAFETY: as above.
-            unsafe { deselect(self.0.context, gp_slice::of(app.instance.as_bytes())) };
-        }
-    }
-
-    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        self.0.process.map_or(Err(StatusWord::INS_NOT_SUPPORTED), |process| self.hand(process, app, apdu))
-    }
-
-    fn personalize(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        self.0.personalize.map_or(Err(StatusWord::CONDITIONS_OF_USE), |personalize| self.hand(personalize, app, apdu))
-    }
-
-    fn uses_secure_channel(&self, app: AppHandle) -> bool {
+    fn check_value(&mut self, key_type: u8, key: &[u8]) -> Option<[u8; 3]> {
+        let mut value = [0; 3];
+        let make = self.table.check_value?;
         // SAFETY: as above.
-        self.0
-            .uses_secure_channel
-            .is_some_and(|uses| unsafe { uses(self.0.context, gp_slice::of(app.instance.as_bytes())) == 1 })
+        let made = unsafe { make(self.table.context, key_type, key.as_ptr(), key.len(), value.as_mut_ptr()) };
+        (made == 0).then_some(value)
     }
 
-    fn delete(&mut self, app: AppHandle) {
-        if let Some(removed) = self.0.removed {
-            // SAFETY: as above.
-            unsafe { removed(self.0.context, gp_slice::of(app.instance.as_bytes())) };
+    fn verify(&mut self, components: &[(u8, &[u8])], message: &[&[u8]], signature: &[u8]) -> bool {
+        let Some(verify) = self.table.verify else { return false };
+        let mut shown = [gp_component { key_type: 0, value: gp_slice::EMPTY }; SHOWN];
+        let mut parts = [gp_slice::EMPTY; SHOWN];
+        if components.len() > shown.len() || message.len() > parts.len() {
+            return false;
         }
+        for (to, (key_type, value)) in shown.iter_mut().zip(components) {
+            *to = gp_component { key_type: *key_type, value: gp_slice::of(value) };
+        }
+        for (to, part) in parts.iter_mut().zip(message) {
+            *to = gp_slice::of(part);
+        }
+        let signature = gp_slice::of(signature);
+        let (components_len, parts_len) = (components.len(), message.len());
+        // SAFETY: as above.
+        let fits =
+            unsafe { verify(self.table.context, shown.as_ptr(), components_len, parts.as_ptr(), parts_len, signature) };
+        fits == 0
     }
 }
+
+#[cfg(test)]
+mod tests;
