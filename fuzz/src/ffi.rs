@@ -247,6 +247,8 @@ impl<'a> World<'a> {
             hash_begin: None,
             hash_update: None,
             hash_finish: None,
+            check_value: None,
+            verify: None,
         };
         // SAFETY: the tables' functions take these contexts, the arrays are there, and stay until the card is closed.
         let status = unsafe {
