@@ -193,10 +193,11 @@ impl Model {
                 Ok(())
             }
             Op::Extradite { object, to } => {
-                let (at, to) = (self.find(&object.aid())?, self.find(&to.aid())?);
-                // No security domain but the ISD is PERSONALIZED here, so nothing goes anywhere else.
+                let at = self.find(&object.aid())?;
                 let locked_domain = self.get(at).rights & DOMAIN != 0 && self.get(at).state & 0x80 != 0;
-                need(at != 0 && !locked_domain && to == 0, 0x6985)
+                need(at != 0 && !locked_domain, 0x6985)?;
+                // No security domain but the ISD is PERSONALIZED here, so nothing goes anywhere else.
+                need(self.find(&to.aid())? == 0, 0x6985)
             }
             Op::Lock { name, lock } => {
                 let at = self.application(name)?;

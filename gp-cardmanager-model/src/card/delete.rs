@@ -20,6 +20,7 @@ use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::imports;
 use crate::card::install::body_status;
+use crate::card::keys::KeySet;
 use crate::card::platform::Platform;
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
 use crate::card::rights::{Management, serves};
@@ -100,6 +101,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         self.books().take_effect()?;
         let registry = &*self.memory.registry;
+        if let Some(load) = &mut self.load {
+            load.forget(|index| registry.entry(index).is_none());
+        }
         for channel in &mut *self.memory.channels {
             if channel.personalizing.is_some_and(|target| registry.entry(target).is_none()) {
                 channel.end_personalization();
@@ -127,14 +131,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if entry.domain == domain || entry.occupant == Occupant::Module {
             return true;
         }
-        // Delegated management ends where the tree below an authorized manager ends (GPCS 9.1.3).
-        let managed = management == Management::Authorized
-            || registry.entries().any(|(index, manager)| {
-                manager.is_domain()
-                    && manager.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT)
-                    && registry.is_below(domain, index)
-                    && registry.is_below(entry.domain, index)
-            });
+        let managed = management == Management::Authorized || registry.reaches(domain, entry.domain);
         let privileged =
             registry.entry(domain).is_some_and(|domain| domain.privileges.contains(Privileges::GLOBAL_DELETE));
         let accepted = || {
@@ -187,6 +184,16 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             })
         };
         if found.any(|slot| in_use(slot.version, slot.id)) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        // The last set stays (Amendment D 4.1.3): it need not be in use where it took the place of initial keys.
+        let keys = &*self.memory.keys;
+        let sets = |stays: &dyn Fn(u8) -> bool| {
+            let mut own = keys.iter().filter(|slot| slot.owner == Some(domain) && stays(slot.version));
+            own.any(|slot| KeySet::find(keys, domain, slot.version.max(1)).is_some())
+        };
+        let stays = |version: u8| !(0..=3).any(|id| wanted.matches(version, id));
+        if sets(&|_| true) && !sets(&stays) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))?;

@@ -44,6 +44,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if which == CPLC && header.cla.is_gp() && self.deviates(Deviation::CplcIsoClassOnly) {
             return Err(self.absent());
         }
+        let value = !header.cla.is_gp() && which != APPLICATIONS;
+        if value && objects::exists(self.memory.objects, domain, which) {
+            // With tag and length it may be too long.
+            let kept = objects::copy(self.memory.objects, domain, which, apdu.answer()).map(|value| value.len());
+            return kept.ok_or(StatusWord::NOT_ENOUGH_MEMORY);
+        }
         let mut writer = Writer::new(apdu.answer());
         let tag = self.write_object(channel, domain, which, &mut writer)?;
         let length = writer.len();
@@ -104,7 +110,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             0x0067 if isd => written(self.write_capability(w), data::CARD_CAPABILITY),
             0x00C1 => {
                 // Only this mode of SCP03 has the counter (GPCS 11.3.2.1).
-                let set = KeySet::find(self.memory.keys, domain, 0)
+                let keys = &*self.memory.keys;
+                let set = KeySet::find_for(keys, domain, 0, |set| set.serves(keys, false))
                     .filter(|_| profile.implementation.has_pseudo_random_challenge());
                 let slot = set.and_then(|set| self.memory.keys.get(set.counters())).ok_or(not_found)?;
                 written(inventory::SequenceCounter::Scp03(slot.sequence.octets()).emit(w), data::SEQUENCE_COUNTER)

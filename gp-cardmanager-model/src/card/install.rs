@@ -102,6 +102,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         (owner == performer || asked) && registry.accepts(owner, performer, what)
     }
 
+    /// The same for content that is on the card: a delegate touches only what is in the tree of its manager (GPCS 9.1.3).
+    fn agrees_within(&self, owner: Index, performer: Index, management: Management, what: Acceptance) -> bool {
+        let within = owner == performer
+            || management == Management::Authorized
+            || self.memory.registry.reaches(performer, owner);
+        within && self.agrees(owner, performer, what)
+    }
+
     /// A security domain that takes content from `performer`: it exists, serves, and agrees.
     fn receiving_domain(&self, aid: &Aid, performer: Index) -> Result<Index, StatusWord> {
         let registry = &*self.memory.registry;
@@ -140,14 +148,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         };
         let function = if combined { Function::CombinedFirst } else { Function::Load };
         let parameters = Parameters::parse_for(function, body.parameters).map_err(body_status)?;
-        if combined && !body.token.is_empty() {
-            return Err(StatusWord::CONDITIONS_OF_USE);
+        match (combined, management, body.token) {
+            // Its token comes with the last command.
+            (true, _, []) | (false, Management::Authorized, []) => {}
+            (true, ..) | (false, Management::Authorized, _) => return Err(StatusWord::CONDITIONS_OF_USE),
+            (false, Management::Delegated, []) => return Err(StatusWord::SECURITY_STATUS),
+            (false, Management::Delegated, _) => {}
         }
-        if body.hash.is_empty() {
-            if !body.token.is_empty() || management == Management::Delegated {
-                return Err(StatusWord::WRONG_DATA);
-            }
-        } else {
+        if management == Management::Delegated && self.is_weak_for_token(domain, body.hash) {
+            return Err(StatusWord::WRONG_DATA);
+        }
+        if !body.hash.is_empty() {
             let algorithm = HashAlgorithm::from_len(body.hash.len()).ok_or(StatusWord::WRONG_DATA)?;
             if !self.platform.hash_begin(algorithm) {
                 return Err(StatusWord::WRONG_DATA);
@@ -210,7 +221,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             .filter(|(_, entry)| entry.occupant == Occupant::LoadFile)
             .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let function = if selectable { Function::InstallAndMakeSelectable } else { Function::Install };
-        let planned = self.plan(domain, body, function, file)?;
+        let planned = self.plan(domain, management, body, function, file)?;
         self.check_token(domain, management, body.token, &message.parts(), planned.parameters.control.as_ref())?;
         let receipt =
             self.receipt_due(domain, management, TokenNumber::of(planned.parameters.control.as_ref())?, apdu)?;
@@ -251,12 +262,19 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     ) -> Result<(Operation<'static>, Option<ReceiptDue>), StatusWord> {
         let functions = Restriction::LOAD.union(Restriction::INSTALL).union(Restriction::MAKE_SELECTABLE);
         let management = self.manager(domain, apdu, functions)?;
+        if management != load.management {
+            return Err(StatusWord::SECURITY_STATUS);
+        }
         let file = load.file;
         let entry = *self.memory.registry.get(file.slot()).ok_or(StatusWord::UNKNOWN)?;
         if body.load_file.is_some_and(|aid| aid != entry.aid) {
             return Err(StatusWord::WRONG_DATA);
         }
-        let planned = self.plan(domain, body, Function::CombinedLast, file)?;
+        let mut planned = self.plan(domain, management, body, Function::CombinedLast, file)?;
+        if planned.entry.provider_length == 0 {
+            // Whoever was named with the file provides the application, too.
+            (planned.entry.provider, planned.entry.provider_length) = (entry.provider, entry.provider_length);
+        }
         let control = planned.parameters.control;
         let first = load.combined.as_ref().map_or(&[][..], Combined::fields);
         let [head, fields, ..] = first_two(message);
@@ -274,6 +292,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn plan<'p>(
         &self,
         domain: Index,
+        management: Management,
         body: &ForInstall<'p>,
         function: Function,
         file: Index,
@@ -289,7 +308,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !self.is_free(&body.application) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !self.agrees(file_entry.domain, domain, Acceptance::Incoming) {
+        // A load file that comes in with it may go wherever it is accepted.
+        let agreed = if file_entry.pending {
+            self.agrees(file_entry.domain, domain, Acceptance::Incoming)
+        } else {
+            self.agrees_within(file_entry.domain, domain, management, Acceptance::Incoming)
+        };
+        if !agreed {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         if body.privileges.len() > 1 && self.deviates(Deviation::ShortPrivileges) {
@@ -393,7 +418,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if index == Index::ISD || entry.state != INSTALLED {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !self.agrees(entry.domain, domain, Acceptance::Incoming) {
+        if !self.agrees_within(entry.domain, domain, management, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         let parameters = Parameters::parse_for(Function::MakeSelectable, body.parameters).map_err(body_status)?;
@@ -432,7 +457,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         apdu: &mut Apdu<'_>,
     ) -> Answer {
         let management = self.manager(domain, apdu, Restriction::EXTRADITION)?;
-        let (index, target) = self.extradition(domain, &body.object, &body.security_domain)?;
+        let (index, target) = self.extradition(domain, management, &body.object, &body.security_domain)?;
         let registry = &*self.memory.registry;
         let (from, to) = (registry.entry(index).map(|entry| entry.domain), registry.entry(target));
         let takes_daps = to.is_some_and(|to| to.privileges.contains(Privileges::DAP_VERIFICATION));
@@ -460,16 +485,26 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// May the object go to another security domain? Answers both places.
-    fn extradition(&self, domain: Index, object: &Aid, to: &Aid) -> Result<(Index, Index), StatusWord> {
+    fn extradition(
+        &self,
+        domain: Index,
+        management: Management,
+        object: &Aid,
+        to: &Aid,
+    ) -> Result<(Index, Index), StatusWord> {
         let registry = &*self.memory.registry;
         let (index, entry) = registry.find(object).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-        let (target, target_entry) = registry.find(to).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         // By the present domain, or by another where the card's policy and the present domain agree; the ISD itself stays.
-        let agreed = self.profile.extradition_by_others && self.agrees(entry.domain, domain, Acceptance::Outgoing);
+        let agreed = self.profile.extradition_by_others
+            && self.agrees_within(entry.domain, domain, management, Acceptance::Outgoing);
         if index == Index::ISD || (entry.domain != domain && !agreed) || (entry.is_domain() && entry.is_locked()) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if !serves(target, target_entry) || !self.agrees(target, domain, Acceptance::Incoming) {
+        let (target, target_entry) = registry.find(to).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        // Where it goes to itself, it becomes a tree of its own.
+        let root = target == index && self.agrees(target, domain, Acceptance::Incoming);
+        let agrees = || root || self.agrees_within(target, domain, management, Acceptance::Incoming);
+        if !serves(target, target_entry) || !agrees() {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         // A domain may go to itself, and become a root, but not below itself.
@@ -486,17 +521,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         message: &TokenInput<'_>,
         apdu: &mut Apdu<'_>,
     ) -> Answer {
-        let management = self.manager(domain, apdu, Restriction::REGISTRY_UPDATE)?;
+        let moves = body.application.is_some() && body.security_domain.is_some();
+        let functions = Restriction::REGISTRY_UPDATE;
+        let functions = if moves { functions.union(Restriction::EXTRADITION) } else { functions };
+        let management = self.manager(domain, apdu, functions)?;
         let parameters = Parameters::parse_for(Function::RegistryUpdate, body.parameters).map_err(body_status)?;
         let control = parameters.control;
         let mut from = None;
         let update = match &body.application {
-            None => self.restriction(domain, body, &parameters)?,
-            Some(aid) => {
-                let (update, was) = self.application_update(domain, aid, body, &parameters)?;
+            Some(aid) if parameters.restriction.is_none() => {
+                let (update, was) = self.application_update(domain, management, aid, body, &parameters)?;
                 from = was;
                 update
             }
+            _ => self.restriction(domain, management, body, &parameters)?,
         };
         self.check_token(domain, management, body.token, &message.parts(), control.as_ref())?;
         let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
@@ -521,20 +559,26 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         self.confirm(receipt, &operation, apdu)
     }
 
-    /// Registry update without application: functions are disabled for one security domain or, for ever, for all.
+    /// Registry update with restrictions: functions are disabled for ever, for the security domain that is named as the
+    /// application or, as on many cards, as the security domain; or without a name for all.
     fn restriction(
         &self,
         domain: Index,
+        management: Management,
         body: &ForRegistryUpdate<'_>,
         parameters: &Parameters<'_>,
     ) -> Result<Update, StatusWord> {
         let registry = &*self.memory.registry;
-        let restriction =
-            parameters.restriction.filter(|_| body.privileges.is_empty()).ok_or(StatusWord::WRONG_DATA)?;
-        match &body.security_domain {
+        let alone = body.privileges.is_empty()
+            && parameters.implicit_selection.is_none()
+            && (body.application.is_none() || body.security_domain.is_none());
+        let restriction = parameters.restriction.filter(|_| alone).ok_or(StatusWord::WRONG_DATA)?;
+        match body.application.as_ref().or(body.security_domain.as_ref()) {
             Some(aid) => {
                 let (index, entry) = registry.find(aid).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-                if !entry.is_domain() || !registry.is_below(index, domain) {
+                let agreed =
+                    index == domain || self.agrees_within(entry.domain, domain, management, Acceptance::Incoming);
+                if !entry.is_domain() || !registry.is_below(index, domain) || !agreed {
                     return Err(StatusWord::CONDITIONS_OF_USE);
                 }
                 Ok(Update::Restrict(index, entry.restrict | restriction.octet()))
@@ -565,6 +609,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     fn application_update(
         &self,
         domain: Index,
+        management: Management,
         aid: &Aid,
         body: &ForRegistryUpdate<'_>,
         parameters: &Parameters<'_>,
@@ -575,8 +620,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             .filter(|(_, entry)| entry.is_application())
             .ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         let mut updated = *entry;
-        if !self.agrees(entry.domain, domain, Acceptance::Incoming) || parameters.restriction.is_some() {
+        if !self.agrees_within(entry.domain, domain, management, Acceptance::Incoming) {
             return Err(StatusWord::CONDITIONS_OF_USE);
+        }
+        let mut from = None;
+        if let Some(to) = &body.security_domain {
+            let (_, target) = self.extradition(domain, management, aid, to)?;
+            from = registry.entry(entry.domain).map(|owner| owner.aid);
+            updated.domain = target;
         }
         if !body.privileges.is_empty() {
             let kind = entry.kind(index).ok_or(StatusWord::UNKNOWN)?;
@@ -602,12 +653,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.add_implicit(&mut updated, implicit, Some(index))?;
         }
         self.check_slots(held_slots(index, &updated), Some(index))?;
-        let mut from = None;
-        if let Some(to) = &body.security_domain {
-            let (_, target) = self.extradition(domain, aid, to)?;
-            from = registry.entry(entry.domain).map(|owner| owner.aid);
-            updated.domain = target;
-        }
         Ok((Update::Entry { index, entry: updated }, from))
     }
 

@@ -76,6 +76,11 @@ impl KeySlot {
         matches!((self.access, application), (0x00, _) | (0x01, false) | (0x02, true))
     }
 
+    /// The length of the AES key in it.
+    pub(crate) fn key_length(&self) -> Option<KeyLength> {
+        KeyLength::from_octets(usize::from(self.length))
+    }
+
     const fn is_aes(&self) -> bool {
         self.kind == AES && self.component == 0 && self.part == 0
     }
@@ -159,7 +164,7 @@ impl KeySet {
         let aes = |id| {
             let slot = find(keys, owner, version, id)?;
             let held = keys.get(slot).filter(|slot| slot.is_aes())?;
-            Some((slot, KeyLength::from_octets(usize::from(held.length))?))
+            Some((slot, held.key_length()?))
         };
         let (enc, length) = aes(1)?;
         let (mac, mac_length) = aes(2)?;

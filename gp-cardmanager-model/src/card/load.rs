@@ -18,6 +18,7 @@ use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::imports::Imports;
 use crate::card::install::body_status;
+use crate::card::keys::KeySlot;
 use crate::card::objects::ObjectSlot;
 use crate::card::platform::Platform;
 use crate::card::registry::{Index, LOADED, LOCK, Occupant, PERSONALIZED, Registry, RegistryEntry, free_slot};
@@ -42,7 +43,7 @@ const CIPHER_KEY: u8 = 0x75;
 const SMALL_BLOCK: usize = 128;
 
 /// Is the hash weaker than an AES key of this length, which signs or ciphers with it (GPCS table C-3)?
-fn is_weak(hash: &[u8], key: KeyLength) -> bool {
+pub(super) fn is_weak(hash: &[u8], key: KeyLength) -> bool {
     hash.len() < HashAlgorithm::least_for(key).len()
 }
 
@@ -55,7 +56,7 @@ pub(super) struct Load {
     /// The pending entry of the load file.
     pub(super) file: Index,
     /// By which right.
-    management: Management,
+    pub(super) management: Management,
     /// Of the token, for the receipt.
     pub(super) number: Option<TokenNumber>,
     /// Part of the combined process: INSTALL finishes it.
@@ -67,6 +68,8 @@ pub(super) struct Load {
     scanner: Scanner,
     /// The load files on the card that this one needs.
     pub(super) imports: Imports,
+    /// It needs one that is not there.
+    lacks: bool,
     daps: [Option<Index>; MAX_DAPS],
     /// Whose signature is coming in, and how much of it has come into the memory of the chain.
     signing: Option<(Index, usize)>,
@@ -98,6 +101,9 @@ impl Combined {
     }
 }
 
+/// A package that a load file imports is not there.
+struct Lacking;
+
 impl Load {
     pub(super) fn new(
         channel: LogicalChannel,
@@ -119,6 +125,7 @@ impl Load {
             blocks: BlockCounter::new(),
             scanner: Scanner::new(),
             imports: Imports::NONE,
+            lacks: false,
             daps: [None; MAX_DAPS],
             signing: None,
             cipher: None,
@@ -136,6 +143,14 @@ impl Load {
 
     pub(super) const fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    /// Forgets security domains that are gone: another one may take their place in the registry.
+    pub(super) fn forget(&mut self, gone: impl Fn(Index) -> bool) {
+        for place in &mut self.daps {
+            *place = place.filter(|index| !gone(*index));
+        }
+        self.signing = self.signing.filter(|(index, _)| !gone(*index));
     }
 
     fn hash(&self) -> &[u8] {
@@ -206,6 +221,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Ok(receipt)
     }
 
+    /// What was begun on this channel and is not finished ends with the application session on it.
+    pub(super) fn drop_unfinished(&mut self, channel: LogicalChannel) {
+        self.abort_load(channel);
+        self.chain = self.chain.filter(|chain| chain.channel() != channel);
+        self.transfer = self.transfer.filter(|transfer| transfer.channel != channel);
+    }
+
     /// Ends a load on this channel, if there is one: another command came, or the session is over.
     pub(super) fn abort_load(&mut self, channel: LogicalChannel) {
         if self.load.as_ref().is_some_and(|load| load.channel == channel) {
@@ -250,7 +272,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::WRONG_DATA);
             }
         }
-        Ok(true)
+        // Last, so that nobody learns what is on the card from a load file that nobody vouches for.
+        if load.lacks { Err(StatusWord::WRONG_DATA) } else { Ok(true) }
     }
 
     /// A DAP block names a security domain that verifies: it must exist, hold the privilege, and not be locked.
@@ -282,10 +305,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         let memory = core::mem::take(&mut self.memory.chain);
         let signature = memory.get(..end).unwrap_or_default();
-        let weak = self.service_key(index, DAP_KEY, DAP_USAGE).filter(|key| key.kind == keys::AES).is_some_and(|key| {
-            let length = KeyLength::from_octets(usize::from(key.length));
-            length.is_some_and(|length| is_weak(load.hash(), length))
-        });
+        let key = self.service_key(index, DAP_KEY, DAP_USAGE).filter(|key| key.kind == keys::AES);
+        let weak = key.and_then(KeySlot::key_length).is_some_and(|length| is_weak(load.hash(), length));
         let good = !weak && self.verify_signature(index, DAP_KEY, DAP_USAGE, &[load.hash()], signature);
         self.memory.chain = memory;
         if !good {
@@ -307,12 +328,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             entry.is_domain()
                 && (mandated || (*index == target && entry.privileges.contains(Privileges::DAP_VERIFICATION)))
         });
-        for (index, _) in demanding {
-            if !load.daps.contains(&Some(index)) {
-                return Err(StatusWord::SECURITY_STATUS);
-            }
+        // Who has verified must still be there to answer for it.
+        let stand = |index: &Index| self.memory.registry.entry(*index).is_some_and(|entry| serves(*index, entry));
+        let verified = load.daps.iter().flatten().all(stand);
+        let mut demanding = demanding.map(|(index, _)| index);
+        if verified && demanding.all(|index| load.daps.contains(&Some(index))) {
+            Ok(())
+        } else {
+            Err(StatusWord::SECURITY_STATUS)
         }
-        Ok(())
     }
 
     /// The data block begins, in the form that the target's privileges demand.
@@ -369,11 +393,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                     }
                     entry.version = version;
                 }
-                Some(Found::Import { aid, version }) => {
-                    if let Some(import) = self.resolve(&aid, version)? {
-                        load.imports.add(import).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?;
-                    }
-                }
+                Some(Found::Import { aid, version }) => match self.resolve(&aid, version) {
+                    Ok(None) => {}
+                    Ok(Some(import)) => load.imports.add(import).ok_or(StatusWord::NOT_ENOUGH_MEMORY)?,
+                    Err(Lacking) => load.lacks = true,
+                },
                 Some(Found::Module(aid)) => self.add_module(load.file, aid)?,
             }
         }
@@ -383,13 +407,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// A package that the load file needs is on the card, as a load file or among what the applications stand on
     /// (GPCS 9.3.5): the load file, if it is one. The same major version will do if its minor one is not older
     /// (Java Card VM 4.5).
-    fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<Option<Index>, StatusWord> {
+    fn resolve(&self, package: &Aid, [major, minor]: [u8; 2]) -> Result<Option<Index>, Lacking> {
         let loaded = self.memory.registry.find(package).filter(|(_, entry)| entry.occupant == Occupant::LoadFile);
         match loaded.map(|(index, entry)| (index, entry.version)) {
             Some((index, [has_major, has_minor])) if has_major == major && has_minor >= minor => Ok(Some(index)),
-            Some(_) => Err(StatusWord::WRONG_DATA),
             None if self.applets.provides(package, (major, minor)) => Ok(None),
-            None => Err(StatusWord::WRONG_DATA),
+            _ => Err(Lacking),
         }
     }
 

@@ -70,6 +70,9 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 apdu.restore(&[]);
             }
         }
+        if let Some(index) = selected {
+            self.end_personalizations(index);
+        }
         let at = self.channel_mut(new).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_session();
         at.open = true;
@@ -80,7 +83,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// Closes a channel: the application session on it ends.
     pub(super) fn close_channel(&mut self, old: LogicalChannel, apdu: &mut Apdu<'_>) -> Answer {
         let selected = self.selected(old);
-        self.abort_load(old);
+        self.drop_unfinished(old);
         let at = self.channel_mut(old).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         if !at.open {
             apdu.warn(StatusWord::CHANNEL_ALREADY_CLOSED);

@@ -205,15 +205,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::WRONG_DATA);
             }
         }
-        let enc = slots.iter().position(|slot| slot.pending && slot.owner == Some(owner) && is_first_aes(slot, 1));
-        let Some(enc) = enc else { return Ok(()) };
-        let version = slots.get(enc).map_or(0, |slot| slot.version);
-        let whole = (1..=3).all(|id| staged().any(|slot| slot.version == version && is_first_aes(slot, id)));
-        let before = keys::find(slots, owner, replaces.unwrap_or(version), 1).filter(|_| !whole);
-        if let Some(before) = before.and_then(|before| slots.get(before)) {
-            let (sequence, failures) = (before.sequence, before.failures);
-            if let Some(slot) = self.memory.keys.get_mut(enc) {
-                (slot.sequence, slot.failures) = (sequence, failures);
+        // STORE DATA may bring keys of several sets.
+        for enc in 0..self.memory.keys.len() {
+            let slots = &*self.memory.keys;
+            let staged = |slot: &&KeySlot| slot.pending && slot.owner == Some(owner);
+            let Some(version) = slots.get(enc).filter(staged).filter(|slot| is_first_aes(slot, 1)).map(|s| s.version)
+            else {
+                continue;
+            };
+            let came = |id| slots.iter().filter(staged).any(|slot| slot.version == version && is_first_aes(slot, id));
+            let whole = (1..=3).all(came);
+            let before = keys::find(slots, owner, replaces.unwrap_or(version), 1).filter(|_| !whole);
+            let before = before.and_then(|before| slots.get(before)).map(|slot| (slot.sequence, slot.failures));
+            if let Some((slot, counters)) = self.memory.keys.get_mut(enc).zip(before) {
+                (slot.sequence, slot.failures) = counters;
             }
         }
         Ok(())

@@ -164,11 +164,13 @@ impl Acceptance {
     pub(crate) const DEFAULT: u8 = 0x80;
     /// A security domain above with Authorized Management.
     const ABOVE: u8 = 0x80;
-    /// Any security domain with Authorized Management.
-    const ANY: u8 = 0x40 | 0x10;
+    /// Any security domain of the hierarchy with Authorized Management.
+    const HIERARCHY: u8 = 0x40;
     /// The issuer security domain.
     const ISSUER: u8 = 0x20;
-    /// A security domain with Delegated Management.
+    /// Any security domain with Authorized Management.
+    const ANY: u8 = 0x10;
+    /// A security domain with Delegated Management below one above with Authorized Management.
     const DELEGATED: u8 = 0x08;
 }
 
@@ -223,9 +225,33 @@ pub(crate) trait Registry {
         owner == performer
             || owner == Index::ISD
             || (policy & Acceptance::ABOVE != 0 && authorized && self.is_below(owner, performer))
+            || (policy & Acceptance::HIERARCHY != 0 && authorized && self.root(owner) == self.root(performer))
             || (policy & Acceptance::ANY != 0 && authorized)
             || (policy & Acceptance::ISSUER != 0 && performer == Index::ISD)
-            || (policy & Acceptance::DELEGATED != 0 && delegated)
+            || (policy & Acceptance::DELEGATED != 0 && delegated && self.reaches(performer, owner))
+    }
+
+    /// The security domain at the top of the hierarchy that this one is in.
+    fn root(&self, domain: Index) -> Index {
+        let mut at = domain;
+        for _ in self.entries() {
+            match self.entry(at) {
+                Some(entry) if entry.domain != at => at = entry.domain,
+                _ => break,
+            }
+        }
+        at
+    }
+
+    /// Does a security domain with Authorized Management stand above both? Delegated management ends where its tree ends
+    /// (GPCS 9.1.3).
+    fn reaches(&self, delegate: Index, domain: Index) -> bool {
+        self.entries().any(|(index, manager)| {
+            manager.is_domain()
+                && manager.privileges.contains(Privileges::AUTHORIZED_MANAGEMENT)
+                && self.is_below(delegate, index)
+                && self.is_below(domain, index)
+        })
     }
 
     /// The entry that holds a privilege only one may hold.

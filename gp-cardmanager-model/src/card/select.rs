@@ -46,16 +46,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord(0x6A87));
             }
         }
-        // At most an AID: more octets are the prefix of none.
-        let mut wanted = [0; Aid::MAX];
-        let length = apdu.data().len();
-        let wanted = match wanted.get_mut(..length) {
-            Some(room) => {
-                room.iter_mut().zip(apdu.data()).for_each(|(to, from)| *to = *from);
-                &*room
-            }
-            None => return Err(StatusWord::FILE_NOT_FOUND),
-        };
+        // One octet more than an AID is the prefix of none, and so is all that is longer.
+        let mut wanted = [0; Aid::MAX.saturating_add(1)];
+        wanted.iter_mut().zip(apdu.data()).for_each(|(to, from)| *to = *from);
+        let wanted = wanted.get(..apdu.data().len().min(wanted.len())).unwrap_or_default();
         match self.life_cycle() {
             CardLifeCycle::CardLocked | CardLifeCycle::Terminated => return self.select_locked(channel, wanted, apdu),
             _ => {}
@@ -99,7 +93,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let locked =
             |entry: &RegistryEntry| entry.is_locked() && !wanted.is_empty() && entry.aid.matches_prefix(wanted);
         let Some((index, entry)) = self.selected(channel).filter(|(_, entry)| locked(entry)) else { return false };
-        self.abort_load(channel);
+        self.drop_unfinished(channel);
         if let Some(at) = self.channel_mut(channel) {
             at.end_session();
             at.selected = None;
@@ -165,17 +159,19 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// The first entry from `from` on that may be selected by this name: neither INSTALLED nor LOCKED, no load file, no module.
     fn search(&self, wanted: &[u8], from: Index) -> Option<(Index, RegistryEntry)> {
-        let isd_by_alias = |index| {
-            index == Index::ISD
-                && (wanted.is_empty() || self.profile.aliases.iter().any(|alias| alias.as_bytes() == wanted))
-        };
         let found = self.memory.registry.entries().filter(|(index, _)| *index >= from).find(|(index, entry)| {
             let selectable = *index == Index::ISD || (entry.state != INSTALLED && !entry.is_locked());
             entry.is_application()
                 && selectable
-                && (isd_by_alias(*index) || (!wanted.is_empty() && entry.aid.matches_prefix(wanted)))
+                && (self.is_isd(*index, wanted) || (!wanted.is_empty() && entry.aid.matches_prefix(wanted)))
         });
         found.map(|(index, entry)| (index, *entry))
+    }
+
+    /// Is it the ISD by no name or by one of its other names?
+    fn is_isd(&self, index: Index, wanted: &[u8]) -> bool {
+        let alias = || self.profile.aliases.iter().any(|alias| alias.as_bytes() == wanted);
+        index == Index::ISD && (wanted.is_empty() || alias())
     }
 
     /// On a locked card only the holder of Final Application answers, with `6283`; on a terminated one nobody (GPCS 9.6.3, 9.6.4).
@@ -187,7 +183,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         let holder = self.memory.registry.holder(Privileges::FINAL_APPLICATION);
         let named = |index: Index, entry: &RegistryEntry| {
-            (wanted.is_empty() && index == Index::ISD) || (!wanted.is_empty() && entry.aid.matches_prefix(wanted))
+            self.is_isd(index, wanted) || (!wanted.is_empty() && entry.aid.matches_prefix(wanted))
         };
         match holder.and_then(|index| Some((index, *self.memory.registry.entry(index)?))) {
             Some((index, entry)) if self.life_cycle() == CardLifeCycle::CardLocked && named(index, &entry) => {
@@ -203,20 +199,29 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if self.is_barred(channel, index, entry) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let own = if entry.is_domain() { 0 } else { self.call(A::select, handle(index, entry), None, apdu)? };
+        // What can be refused comes first.
+        let answer = if entry.is_domain() {
+            self.write_fci(index, entry, apdu)?
+        } else {
+            self.call(A::select, handle(index, entry), None, apdu)?
+        };
         let before = self.selected(channel).filter(|(before, _)| *before != index);
         if let Some((before, entry)) = before.filter(|(_, entry)| !entry.is_domain()) {
             self.applets.deselect(handle(before, &entry));
         }
-        // Selecting a security domain again ends the personalisation that it forwards elsewhere (GPCS 11.11.2).
-        for other in self.memory.channels.iter_mut().filter(|other| other.selected == Some(index)) {
-            other.end_personalization();
-        }
-        self.abort_load(channel);
+        self.end_personalizations(index);
+        self.drop_unfinished(channel);
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_session();
         at.selected = Some(index);
-        if entry.is_domain() { self.write_fci(index, entry, apdu) } else { Ok(own) }
+        Ok(answer)
+    }
+
+    /// Selecting a security domain ends the personalisation that it forwards on any channel (GPCS 11.11.2).
+    pub(super) fn end_personalizations(&mut self, domain: Index) {
+        for other in self.memory.channels.iter_mut().filter(|other| other.selected == Some(domain)) {
+            other.end_personalization();
+        }
     }
 
     /// The FCI of a security domain.
@@ -235,7 +240,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             ..Fci::default()
         };
         let mut writer = Writer::new(apdu.answer());
-        self.with_management_data(index, |data| fci.emit_with(&mut writer, data)).map_err(|_| StatusWord::UNKNOWN)?;
+        let mut written = self.with_management_data(index, |data| fci.emit_with(&mut writer, data));
+        if written.is_err() {
+            // Management data are optional: some that were stored do not fit, or have no place there.
+            writer = Writer::new(apdu.answer());
+            written = fci.emit(&mut writer);
+        }
+        written.map_err(|_| StatusWord::UNKNOWN)?;
         let length = writer.len();
         let deviations = self.profile.deviations;
         Ok(if deviations.is_none() { length } else { rewrite::fci(deviations, apdu.answer(), length) })

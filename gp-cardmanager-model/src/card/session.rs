@@ -138,12 +138,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let version = self.channel(channel).map_or(0, |channel| channel.key_version);
+        let (version, owner) =
+            self.channel(channel).map_or((0, None), |channel| (channel.key_version, channel.key_owner));
+        let set = self.serving_set(domain, version, !entry.is_domain());
+        let slot = set
+            .map(|set| set.counters())
+            .filter(|slot| self.memory.keys.get(*slot).is_some_and(|key| key.owner.is_some() && key.owner == owner));
+        let Some(slot) = slot else {
+            // Since the challenge other keys have come to serve here: its own, or those of another domain above.
+            self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        };
         let counted = if self.profile.max_failures == 0 {
             None
         } else {
-            let set = self.serving_set(domain, version, !entry.is_domain()).ok_or(StatusWord::CONDITIONS_OF_USE)?;
-            let slot = set.counters();
             let failures = self.memory.keys.get(slot).map_or(u8::MAX, |slot| slot.failures);
             // Other channels may have used up the attempts since this one's challenge.
             if failures >= self.profile.max_failures {
@@ -154,11 +162,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             Some(slot)
         };
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
-        at.responder.external_authenticate(command)?;
-        if let Some(slot) = counted {
+        let outcome = at.responder.external_authenticate(command);
+        // Who asks for a level that is not there has proved both keys all the same.
+        let proved = matches!(outcome, Ok(_) | Err(StatusWord::INCORRECT_P1_P2));
+        if let Some(slot) = counted.filter(|_| proved) {
             self.commit(|_, emit| emit(Change::Failures(slot, 0)))?;
         }
-        Ok(())
+        outcome.map(|_| ())
     }
 
     /// The key set with this version that opens sessions with a security domain: its own; for one that has no set yet,

@@ -48,7 +48,7 @@ const FURTHER_OBJECTS: [Tag; 4] = [Tag::new(0x5F50), Tag::new(0xCF), Tag::new(0x
 /// A transfer whose blocks are coming in.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Transfer {
-    channel: LogicalChannel,
+    pub(super) channel: LogicalChannel,
     /// Whose data it is.
     owner: Index,
     format: StoreDataFormat,

@@ -10,6 +10,7 @@ use crate::card::apdu::Apdu;
 use crate::card::applets::Applets;
 use crate::card::get_data::MAX_OBJECT;
 use crate::card::keys::{self, KeySlot};
+use crate::card::load::is_weak;
 use crate::card::platform::Platform;
 use crate::card::public_key::{MAX_KEY, PublicKey, REFERENCE};
 use crate::card::registry::{Index, Registry, RegistryEntry};
@@ -110,6 +111,15 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         } else {
             Err(StatusWord::SECURITY_STATUS)
         }
+    }
+
+    /// Is this hash of a load file, which its token signs, weaker than the key of the token (GPCS table C-3)? None at all is.
+    /// Which hash goes with a public key, the platform knows.
+    pub(super) fn is_weak_for_token(&self, domain: Index, hash: &[u8]) -> bool {
+        let holder = self.serving(domain, Privileges::TOKEN_VERIFICATION);
+        let key = holder.and_then(|holder| self.service_key(holder, TOKEN_KEY, TOKEN_USAGE));
+        let length = key.filter(|key| key.kind == keys::AES).and_then(KeySlot::key_length);
+        hash.is_empty() || length.is_some_and(|length| is_weak(hash, length))
     }
 
     /// The receipt that a delegated operation will get in the answer to `apdu`; `None` where none is made.

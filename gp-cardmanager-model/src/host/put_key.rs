@@ -146,9 +146,12 @@ impl<D: Dek> Task for PutKeys<'_, D> {
         Ok(Cover::Session)
     }
 
-    fn reply(&mut self, reply: Reply<'_>, _: &mut Slot) -> Result<Step, Failure> {
+    fn reply(&mut self, reply: Reply<'_>, slot: &mut Slot) -> Result<Step, Failure> {
         self.put.origin = Origin::of(&reply);
         let response = accepted(ins::PUT_KEY, reply)?;
+        if let (NewKeys::Set(_), Some(replaced)) = (self.keys, self.target.replaces) {
+            slot.rename_keys(replaced, self.version);
+        }
         let answer = PutKeyAnswer::parse(response.data)?;
         if answer.version != self.version {
             return Err(Failure::WrongAnswer);

@@ -56,7 +56,7 @@ impl Slot {
         matches!(self.place, Place::Dead)
     }
 
-    /// The key version that the session was opened with; `None` without a session, or when its keys came from
+    /// The key version that the session was opened with, or that PUT KEY gave its set since; `None` without a session, or when its keys came from
     /// elsewhere.
     #[must_use]
     pub const fn key_version(&self) -> Option<u8> {
@@ -73,6 +73,13 @@ impl Slot {
     pub fn install_opened(&mut self, channel: SecureChannel, key_version: u8) {
         self.place = Place::Open(channel);
         self.key_version = Some(key_version);
+    }
+
+    /// The keys that the session stands on have another version now: PUT KEY replaced them.
+    pub(super) fn rename_keys(&mut self, replaced: u8, key_version: u8) {
+        if self.key_version == Some(replaced) {
+            self.key_version = Some(key_version);
+        }
     }
 
     /// Ends the session knowingly: its keys are wiped and the place is empty.

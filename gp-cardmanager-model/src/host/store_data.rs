@@ -106,6 +106,8 @@ impl<'a> Source<'a> {
                 *blocks = Some(cut);
                 Ok(())
             }
+            // For a block that never comes no application is made ready.
+            Self::Pieces { pieces: [], number: Some(0) } => Err(Failure::State),
             Self::Pieces { pieces, number: Some(0) } if pieces.len() > 256 => Err(Failure::TooManyBlocks),
             Self::Pieces { pieces, number: Some(0) } if pieces.iter().any(|piece| piece.len() > max_data) => {
                 Err(Failure::Apdu(gp_apdu::Error::DataTooLong))

@@ -17,6 +17,7 @@ mod model;
 mod open;
 mod power_loss;
 mod put_key;
+mod rules;
 mod select;
 mod session;
 mod set_status;

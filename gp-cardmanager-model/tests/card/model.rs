@@ -152,8 +152,15 @@ impl Model {
         let (policy, authorized) = (self.get(owner).accepts[which], self.get(self.by).has(AUTHORIZED));
         self.serves(owner)
             && ((policy & 0x80 != 0 && authorized && self.below(owner, self.by))
-                || (policy & 0x50 != 0 && authorized)
+                || (policy & 0x40 != 0 && authorized && self.root(owner) == self.root(self.by))
+                || (policy & 0x10 != 0 && authorized)
                 || (policy & 0x20 != 0 && self.by == 0))
+    }
+
+    /// The top of its hierarchy.
+    fn root(&self, at: usize) -> usize {
+        let above = self.get(at).domain;
+        if above == at { at } else { self.root(above) }
     }
 
     /// What every content command begins with (9.1.1), for these functions of D9.
@@ -314,9 +321,10 @@ impl Model {
 
     /// May it go there (9.4.1)?
     fn may_go(&self, object: &[u8], target: &[u8]) -> Result<(usize, usize), u16> {
-        let (at, to) = (self.find(object)?, self.find(target)?);
+        let at = self.find(object)?;
         let item = self.get(at);
         need(at != 0 && item.domain == self.by && !(item.is_domain() && item.is_locked()), 0x6985)?;
+        let to = self.find(target)?;
         need(self.get(to).is_domain() && self.serves(to) && self.agrees(to, 0), 0x6985)?;
         need(!(item.is_domain() && to != at && self.below(to, at)), 0x6985)?;
         Ok((at, to))
@@ -337,11 +345,14 @@ impl Model {
     }
 
     fn update(&mut self, aid: &[u8], privileges: Option<u32>, target: Option<&[u8]>) -> Outcome {
-        self.manager(0x40)?;
+        self.manager(if target.is_some() { 0x50 } else { 0x40 })?;
         let at = self.find(aid)?;
         need(self.get(at).is_app(), 0x6A88)?;
         need(self.agrees(self.get(at).domain, 0), 0x6985)?;
         let mut item = self.get(at).clone();
+        if let Some(target) = target {
+            item.domain = self.may_go(aid, target)?.1;
+        }
         let before = item.privileges;
         if let Some(privileges) = privileges {
             need(Self::legal(privileges, item.is_domain()), 0x6A80)?;
@@ -350,9 +361,6 @@ impl Model {
             item.privileges = privileges;
         }
         self.slots_free(&item.slots(), Some(at))?;
-        if let Some(target) = target {
-            item.domain = self.may_go(aid, target)?.1;
-        }
         let now = item.privileges;
         self.slots[at] = Some(item);
         if at != 0 {
@@ -365,6 +373,7 @@ impl Model {
         self.manager(0x40)?;
         let at = self.find(aid)?;
         need(self.get(at).is_domain() && self.below(at, self.by), 0x6985)?;
+        need(at == self.by || self.agrees(self.get(at).domain, 0), 0x6985)?;
         self.slots[at].as_mut().unwrap().restrict |= functions;
         Ok(())
     }

@@ -1,0 +1,703 @@
+//! Rules that two commands, two channels or two security domains have to keep together; each test begins with the rule (GPCS, Amendment D).
+
+use crate::content::{
+    self, APP, FILE, ISD, MODULE, OTHER, SSD, SSD2, extradite, install, load, personal_domain, session,
+};
+use crate::kit::{
+    self, Bench, Event, Host, Opening, TestCard, add_key, cap_block, factory_keys, hex, install_fields, keys_from, lv,
+    raw, tlv, toy_hash,
+};
+use gp_apdu::{LogicalChannel, Response, Transport};
+use gp_cardmanager_model::aid::Aid;
+use gp_cardmanager_model::host;
+use gp_scp03::{Challenge, ChallengePolicy, Initiator, Key, KeyId, SecurityLevel, StaticKeys};
+
+const EMPTY: &[u8] = &[];
+const PACKAGE: [u8; 6] = [0xD2, 0x76, 0, 0, 1, 0x55];
+
+/// What a token of this key says about an INSTALL command.
+fn signed(card: &mut TestCard<'_>, host: &mut Host, key: &Key, p1: u8, fields: &[&[u8]]) -> (Vec<u8>, u16) {
+    let fields = install_fields(fields);
+    let token = key.cmac(&[&[p1, 0, fields.len() as u8], &fields]);
+    host.send(card, [0x80, 0xE6, p1, 0], &[fields, lv(&token)].concat())
+}
+
+/// A card that makes no receipts and has room.
+fn roomy() -> Bench {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(30, 60, 16, 4);
+    bench.profile.receipts = false;
+    bench
+}
+
+fn open_channel(card: &mut TestCard<'_>) {
+    assert_eq!(raw(card, &hex("0070000001")), (vec![1], 0x9000));
+}
+
+/// A second session of the ISD, on channel 1.
+fn issuer_beside(card: &mut TestCard<'_>) -> Host {
+    open_channel(card);
+    assert_eq!(kit::select_on(card, 1, &[]).1, 0x9000);
+    Host::open_on(card, 1, kit::KVN, SecurityLevel::CMac).unwrap()
+}
+
+/// "Sessions. ... ends on reset, SELECT, channel close" (6); "all commands adjacent, ... otherwise 6985 and the chain dies"
+/// (3.0): a chain does not outlive the channel that it came on.
+#[test]
+fn a_closed_channel_has_no_chain() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    open_channel(&mut card);
+    assert_eq!(raw(&mut card, &hex("81E4800002 4F05")), (vec![], 0x9000));
+    assert_eq!(raw(&mut card, &hex("00708001")), (vec![], 0x9000));
+    open_channel(&mut card);
+    // The first command of the new application session.
+    assert_eq!(kit::select_on(&mut card, 1, &ISD).1, 0x9000);
+}
+
+/// "selecting the SD on another channel ends it too" (3.10); "Opened from channel 0: the application implicitly selectable on
+/// the new channel and interface is selected" (3.6).
+#[test]
+fn a_channel_that_opens_with_the_domain_ends_its_personalisation() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = content::session_with_app(&mut card);
+    assert_eq!(host.install(&mut card, 0x20, 0, &[EMPTY, EMPTY, &APP, EMPTY, EMPTY, EMPTY]), (vec![0], 0x9000));
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x00, 0x00], b"begun"), 0x9000);
+    // The ISD is selected on channel 1.
+    open_channel(&mut card);
+    desk.take_events();
+    let answer = host.status(&mut card, [0x80, 0xE2, 0x90, 0x00], &hex("420156"));
+    let routed = desk.take_events().into_iter().any(|event| matches!(event, Event::Personalize { .. }));
+    assert_eq!((answer, routed), (0x9000, false));
+}
+
+/// "C0 any AM in the hierarchy", as against "F0 every AM" (3.4): one in another tree is not asked for.
+#[test]
+fn a_policy_of_the_hierarchy_ends_where_it_ends() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "8201C0");
+    content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x11, 16));
+    personal_domain(&mut host, &mut card, &SSD2, "804000", 0x22);
+    extradite(&mut host, &mut card, &SSD2, &SSD2);
+    let mut stranger = content::session_of(&mut card, &SSD2, 0x22);
+    assert_eq!(stranger.install(&mut card, 0x02, 0, &[&PACKAGE, &SSD, EMPTY, EMPTY, EMPTY]), (vec![], 0x6985));
+}
+
+/// "08 DM under ancestor AM" (3.4): one that stands under no such manager is not asked for.
+#[test]
+fn a_policy_for_delegates_is_for_those_of_the_hierarchy() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let token = Key::new(&[0x70; 16]).unwrap();
+    add_key(&mut card, &mut host, factory_keys().dek(), 0x70, &token);
+    content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "820108");
+    content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x11, 16));
+    // A manager of its own tree, its own authority for tokens, with a delegate.
+    let root = hex("D2760000020A");
+    let theirs = Key::new(&[0x0A; 16]).unwrap();
+    personal_domain(&mut host, &mut card, &root, "806000", 0x33);
+    personal_domain(&mut host, &mut card, &SSD2, "A0", 0x22);
+    extradite(&mut host, &mut card, &SSD2, &root);
+    extradite(&mut host, &mut card, &root, &root);
+    let mut manager = content::session_of(&mut card, &root, 0x33);
+    add_key(&mut card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
+    let mut delegate = content::session_of(&mut card, &SSD2, 0x22);
+    let hash = toy_hash(&cap_block(&PACKAGE, &[]), 32);
+    let answer = signed(&mut card, &mut delegate, &theirs, 0x02, &[&PACKAGE, &SSD, &hash, EMPTY]);
+    assert_eq!(answer, (vec![], 0x6985));
+}
+
+/// "A DM SD works only inside that tree (a load may name any SD that accepts)" (6.10): the tree under the manager whose token
+/// authority serves it. The issuer has signed nothing here.
+#[test]
+fn a_delegate_of_another_tree_does_nothing_to_the_issuers_content() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    install(&mut host, &mut card, &APP, &[0], "C900");
+    let third = [&APP[..6], &[3]].concat();
+    let installed: [&[u8]; 6] = [&FILE, &MODULE, &third, &[0], &hex("C900"), EMPTY];
+    assert_eq!(host.install(&mut card, 0x04, 0, &installed).1, 0x9000);
+    let root = hex("D2760000020A");
+    let theirs = Key::new(&[0x0A; 16]).unwrap();
+    personal_domain(&mut host, &mut card, &root, "806000", 0x33);
+    personal_domain(&mut host, &mut card, &SSD2, "A0", 0x22);
+    extradite(&mut host, &mut card, &SSD2, &root);
+    extradite(&mut host, &mut card, &root, &root);
+    let mut manager = content::session_of(&mut card, &root, 0x33);
+    add_key(&mut card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
+    let mut delegate = content::session_of(&mut card, &SSD2, 0x22);
+    // DELETE keeps to the rule.
+    let fields = tlv(0x4F, &APP);
+    let token = tlv(0x9E, &theirs.cmac(&[&[0, 0, fields.len() as u8], &fields]));
+    assert_eq!(delegate.status(&mut card, [0x80, 0xE4, 0, 0], &[fields, token].concat()), 0x6982);
+    let update: &[&[u8]] = &[EMPTY, EMPTY, &APP, &[0x18], EMPTY];
+    let make_selectable: &[&[u8]] = &[EMPTY, EMPTY, &third, &[0], EMPTY];
+    let c9 = hex("C900");
+    let from_file: &[&[u8]] = &[&FILE, &MODULE, &OTHER, &[0], &c9];
+    let answers = [(0x40, update), (0x08, make_selectable), (0x0C, from_file)]
+        .map(|(p1, fields)| signed(&mut card, &mut delegate, &theirs, p1, fields).1);
+    let mut host = session(&mut card);
+    assert_eq!(content::privileges_of(&mut host, &mut card, &APP).unwrap()[0], 0, "Card Lock and Card Terminate");
+    assert!(answers.iter().all(|answer| *answer != 0x9000), "{answers:04X?}");
+}
+
+/// "Strength must be >= the hash of the DAP/token algorithm ... (AES-128 -> 256 up, AES-192 -> 384 up, AES-256 -> 512)" (4.2).
+#[test]
+fn a_token_wants_a_hash_of_its_strength() {
+    let block = cap_block(&PACKAGE, &[]);
+    for (key, hash, good) in
+        [(16, 20, false), (16, 32, true), (24, 32, false), (32, 32, false), (32, 48, false), (32, 64, true)]
+    {
+        let mut bench = roomy();
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        let token = Key::new(&vec![0x70; key]).unwrap();
+        add_key(&mut card, &mut host, factory_keys().dek(), 0x70, &token);
+        personal_domain(&mut host, &mut card, &SSD, "A0", 0x11);
+        let mut delegate = content::session_of(&mut card, &SSD, 0x11);
+        let hash = toy_hash(&block, hash);
+        let answer = signed(&mut card, &mut delegate, &token, 0x02, &[&PACKAGE, EMPTY, &hash, EMPTY]);
+        assert_eq!(answer.1 == 0x9000, good, "AES-{} and {} octets of hash: {:04X}", 8 * key, hash.len(), answer.1);
+    }
+}
+
+/// "Combined 0E: first command's (P1 P2 L fields) || last command's (P1 P2 L fields)" (4.1): a token over the last command alone
+/// is none, whatever the domain was when the process began.
+#[test]
+fn a_combined_token_covers_both_commands_whatever_changed_between() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let token = Key::new(&[0x70; 16]).unwrap();
+    add_key(&mut card, &mut host, factory_keys().dek(), 0x70, &token);
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    let mut issuer = issuer_beside(&mut card);
+    // Without hash, without token: it is authorized.
+    assert_eq!(manager.install(&mut card, 0x0E, 1, &[&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY]), (vec![0], 0x9000));
+    let file = tlv(0xC4, &cap_block(&PACKAGE, &[&MODULE]));
+    assert_eq!(manager.load(&mut card, &file, 100), (vec![0], 0x9000));
+    // From now on it is a delegate.
+    assert_eq!(issuer.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &SSD, &hex("A00000"), EMPTY, EMPTY]).1, 0x9000);
+    let last = install_fields(&[&PACKAGE, &MODULE, &APP, &[0], &hex("C900")]);
+    let half = token.cmac(&[&[0x0E, 3, last.len() as u8], &last]);
+    let answer = manager.status(&mut card, [0x80, 0xE6, 0x0E, 3], &[last, lv(&half)].concat());
+    assert_eq!(answer, 0x6982);
+}
+
+/// "By registry update (applications only) both rule sets add up" (6.6), and extradition has "no D9" among its tests (6).
+#[test]
+fn a_registry_update_extradites_nothing_where_extradition_is_disabled() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = content::session_with_app(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    content::restrict(&mut host, &mut card, 0x10);
+    assert_eq!(host.install(&mut card, 0x10, 0, &[&SSD, EMPTY, &APP, EMPTY, EMPTY, EMPTY]).1, 0x6985);
+    assert_eq!(host.install(&mut card, 0x40, 0, &[&SSD, EMPTY, &APP, EMPTY, EMPTY, EMPTY]), (vec![], 0x6985));
+}
+
+/// A field of PUT KEY with a key set of this access.
+fn set_with_access(version: u8, seed: u8, access: u8, dek: &Key) -> Vec<u8> {
+    let new = keys_from(seed, 16);
+    let mut body = vec![version];
+    for (id, usage) in [(KeyId::Enc, 0x38), (KeyId::Mac, 0x34), (KeyId::Dek, 0xC8)] {
+        let key = new.key(id);
+        let mut value = key.expose_secret().to_vec();
+        dek.encrypt_sensitive(&mut value).unwrap();
+        body.extend([&[0xFF, 0x88][..], &lv(&value), &lv(&key.kcv()), &[1, usage, 1, access]].concat());
+    }
+    body
+}
+
+/// "C1 SCP counter, default key version" (3.2); "INITIALIZE UPDATE P1=00 = card's default set" (7.4); "GET DATA tag C1 must
+/// return the counter of the default key set" (SCP03 digest 2.2).
+#[test]
+fn the_counter_shown_is_that_of_the_default_set() {
+    let sets = [(0x30, 0x50), (0x31, 0x60)];
+    let mut bench = Bench::with(kit::factory(
+        sets.map(|(version, seed)| kit::key_set(version, keys_from(seed, 16), [0; 3])).into(),
+    ));
+    let mut card = bench.card();
+    let mut host = Opening::new(&mut keys_from(0x60, 16), 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20130")), 0x9000);
+    // A set for applications alone takes the place.
+    let body = set_with_access(0x32, 0x77, 0x02, keys_from(0x60, 16).dek());
+    assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x00, 0x81], &body), 0x9000);
+    let host = Opening::new(&mut keys_from(0x60, 16), 0, SecurityLevel::Authenticated).open(&mut card).unwrap();
+    assert_eq!(host.shown[10], 0x31, "the default set");
+    let shown = host.shown[29..32].to_vec();
+    assert_eq!(raw(&mut card, &hex("80CA00C100")), ([&[0xC1, 3][..], &shown].concat(), 0x9000));
+}
+
+/// A challenge for a domain without keys, made with those of the ISD above, on channel 1; and the command that answers it.
+fn challenge_beside(card: &mut TestCard<'_>, domain: &[u8]) -> Vec<u8> {
+    open_channel(card);
+    assert_eq!(kit::select_on(card, 1, domain).1, 0x9000);
+    let initiator = Initiator::new(Challenge::new(&[0x11; 8]).unwrap(), LogicalChannel::new(1).unwrap(), kit::KVN);
+    let mut buffer = [0; 261];
+    let (data, status) = raw(card, initiator.initialize_update(&mut buffer).unwrap());
+    assert_eq!(status, 0x9000);
+    let answer = [data, vec![0x90, 0x00]].concat();
+    let challenged = initiator.challenged(Response::parse(&answer).unwrap()).unwrap();
+    let keys: &mut StaticKeys = &mut factory_keys();
+    challenged.authenticate(keys, SecurityLevel::CMac, ChallengePolicy::Off, &mut buffer).unwrap().1.to_vec()
+}
+
+/// "failed-authentication counter" of the key set that was tried: a guess at the ISD's keys does not lock the domain's own.
+#[test]
+fn a_failure_counts_for_the_set_that_was_tried() {
+    let mut bench = Bench::new();
+    bench.profile.max_failures = 1;
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "");
+    challenge_beside(&mut card, &SSD);
+    content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x55, 16));
+    let wrong = [&hex("8582010010")[..], &[0xAA; 16]].concat();
+    assert_ne!(raw(&mut card, &wrong).1, 0x9000);
+    // Nobody has tried the new keys yet.
+    assert_eq!(kit::select(&mut card, &SSD).1, 0x9000);
+    let opened = Opening::new(&mut keys_from(0x55, 16), kit::KVN, SecurityLevel::CMac).open(&mut card);
+    assert_eq!(opened.err(), None);
+}
+
+/// "Off-card entity must be the SD's own provider" (3.0): a challenge that the keys above made opens nothing once the domain
+/// has keys of its own.
+#[test]
+fn inherited_keys_open_no_domain_that_has_its_own() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "");
+    let late = challenge_beside(&mut card, &SSD);
+    content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x55, 16));
+    assert_ne!(raw(&mut card, &late).1, 0x9000);
+}
+
+/// "SELECT of the locked card's SD answers 6283 with FCI" (1.1), by each of its names.
+#[test]
+fn a_locked_card_knows_its_other_names() {
+    let alias = Aid::new(&hex("A000000003000000")).unwrap();
+    let mut bench = Bench::new();
+    bench.profile.aliases = Box::leak(Box::new([alias]));
+    let mut card = bench.card();
+    assert_eq!(kit::select(&mut card, alias.as_bytes()).1, 0x9000);
+    let mut host = session(&mut card);
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
+    assert_eq!(kit::select(&mut card, &ISD).1, 0x6283);
+    assert_eq!(kit::select(&mut card, alias.as_bytes()).1, 0x6283);
+}
+
+/// "No match at all: the selected application stays and receives the SELECT (first)" (3.8), whatever the length of the name.
+#[test]
+fn a_long_name_goes_to_the_application() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    drop(content::session_with_app(&mut card));
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    for length in [16, 17, 40] {
+        desk.take_events();
+        assert_eq!(kit::select(&mut card, &vec![0xEE; length]).1, 0x6D00, "{length}");
+        assert!(matches!(&desk.take_events()[..], [Event::Process { data, .. }] if data.len() == length), "{length}");
+    }
+}
+
+/// "Without application AID it disables the function in OPEN ...; with an SD AID for that SD" (3.4, D9): the application that
+/// the update is about is the domain.
+#[test]
+fn a_restriction_names_its_domain_as_the_application() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let parameters = hex("EF03D90102");
+    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &SSD, EMPTY, &parameters, EMPTY]), (vec![0], 0x9000));
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY]).1, 0x6985);
+}
+
+/// A domain with Mandated DAP under these names, with this DAP key.
+fn dap_domain(host: &mut Host, card: &mut TestCard<'_>, name: &[u8], seed: u8) {
+    content::make_domain(host, card, name, &hex("C1"), "");
+    let dgis = content::key_dgis(kit::KVN, &keys_from(seed, 16), factory_keys().dek());
+    assert_eq!(host.install(card, 0x20, 0, &[EMPTY, EMPTY, name, EMPTY, EMPTY, EMPTY]), (vec![0], 0x9000));
+    assert_eq!(host.send(card, [0x80, 0xE2, 0x88, 0x00], &dgis), (vec![], 0x9000));
+}
+
+/// "plus every PERSONALIZED SD with Mandated DAP wherever the file goes. Missing ... -> load fails, at the latest at the last
+/// block" (4.2): also for one that took the place of another in the middle of the load.
+#[test]
+fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
+    let block = cap_block(&PACKAGE, &[&MODULE]);
+    let (hash, key) = (toy_hash(&block, 32), Key::new(&[0xDA; 16]).unwrap());
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    dap_domain(&mut host, &mut card, &SSD, 0x55);
+    let mut owner = content::session_of(&mut card, &SSD, 0x55);
+    add_key(&mut card, &mut owner, keys_from(0x55, 16).dek(), 0x73, &key);
+    let mut host = session(&mut card);
+    let mut issuer = issuer_beside(&mut card);
+    let dap = tlv(0xE2, &[tlv(0x4F, &SSD), tlv(0xC3, &key.cmac(&[&hash]))].concat());
+    assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
+    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 0], &dap), 0x9000);
+    assert_eq!(issuer.status(&mut card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &SSD)), 0x9000);
+    dap_domain(&mut issuer, &mut card, &SSD2, 0x66);
+    let file = tlv(0xC4, &block);
+    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 1], &file[..200]), 0x9000);
+    let answer = host.status(&mut card, [0x80, 0xE8, 0x80, 2], &file[200..]);
+    assert_eq!(answer, 0x6982, "the second domain has signed nothing");
+}
+
+/// "Missing, bad, unknown SD, locked SD, no key -> load fails, at the latest at the last block" (4.2).
+#[test]
+fn a_domain_locked_behind_its_dap_stops_the_load() {
+    let block = cap_block(&PACKAGE, &[&MODULE]);
+    let (hash, key) = (toy_hash(&block, 32), Key::new(&[0xDA; 16]).unwrap());
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    dap_domain(&mut host, &mut card, &SSD, 0x55);
+    let mut owner = content::session_of(&mut card, &SSD, 0x55);
+    add_key(&mut card, &mut owner, keys_from(0x55, 16).dek(), 0x73, &key);
+    let mut host = session(&mut card);
+    let mut issuer = issuer_beside(&mut card);
+    let dap = tlv(0xE2, &[tlv(0x4F, &SSD), tlv(0xC3, &key.cmac(&[&hash]))].concat());
+    assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
+    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 0], &dap), 0x9000);
+    assert_eq!(issuer.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &SSD), 0x9000);
+    let file = tlv(0xC4, &block);
+    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 1], &file[..200]), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0x80, 2], &file[200..]), 0x6982);
+}
+
+/// The card as a link that counts.
+struct Link<'c, 'm>(&'c mut TestCard<'m>, usize);
+
+impl Transport for Link<'_, '_> {
+    type Error = core::fmt::Error;
+
+    fn transmit(&mut self, command: &[u8], response: &mut [u8]) -> Result<usize, core::fmt::Error> {
+        let answer = kit::Wire::transmit(self.0, command);
+        self.1 += 1;
+        response[..answer.len()].copy_from_slice(&answer);
+        Ok(answer.len())
+    }
+}
+
+/// "optional deletion of the old set, never of the one in use": the host's own rule is that such a deletion "fails with
+/// KeyInUse and sends nothing", also when PUT KEY gave the set of the session another version.
+#[test]
+fn the_host_knows_the_set_it_stands_on_after_a_replacement() {
+    use host::{Authenticate, Delete, Failure, NewKeys, PutKeys, run};
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut link = Link(&mut card, 0);
+    let (mut command, mut response) = ([0; 300], [0; 300]);
+    let mut host = host::Host::new(&mut command, &mut response, ());
+    let keys = factory_keys();
+    let task = Authenticate::new(Challenge::new(&[0x11; 8]).unwrap(), SecurityLevel::CMac, |_| Ok(&keys));
+    run(&mut host, &mut link, task.with_key_version(kit::KVN)).unwrap();
+    let new = keys_from(0x77, 16);
+    run(&mut host, &mut link, PutKeys::replace(kit::KVN, 0x31, NewKeys::Set(&new), keys.dek())).unwrap();
+    let sent = link.1;
+    let answer = run(&mut host, &mut link, Delete::key_version(0x31)).map(|_| ());
+    assert!(matches!(answer, Err(host::Error::Failure(Failure::KeyInUse(0x31)))), "{answer:?}");
+    assert_eq!(link.1, sent, "nothing is sent");
+}
+
+/// "One 3-byte counter per SCP03 key set; set to 000000 when the key set is created or completely replaced by one PUT KEY /
+/// STORE DATA" (SCP03 digest 2.2): not when one key of it is replaced beside a whole set of another version.
+#[test]
+fn a_part_that_comes_with_another_set_keeps_its_counter() {
+    let describe = |version: u8, id: u8, key: &Key| {
+        let usage = [0x38, 0x34, 0xC8][usize::from(id - 1)];
+        let objects = [
+            tlv(0x95, &[usage]),
+            tlv(0x80, &[0x88]),
+            tlv(0x81, &[16]),
+            tlv(0x82, &[id]),
+            tlv(0x83, &[version]),
+            tlv(0x84, &key.kcv()),
+        ];
+        tlv(0xB9, &objects.concat())
+    };
+    let value = |key: &Key| {
+        let mut octets = key.expose_secret().to_vec();
+        factory_keys().dek().encrypt_sensitive(&mut octets).unwrap();
+        [&[0x81, 0x13, 16][..], &octets].concat()
+    };
+    let part = [(0x30, KeyId::Enc, 1)];
+    let whole = [(0x31, KeyId::Enc, 1), (0x31, KeyId::Mac, 2), (0x31, KeyId::Dek, 3)];
+    for order in [[&part[..], &whole], [&whole, &part]] {
+        let mut bench = roomy();
+        let mut card = bench.card();
+        for _ in 0..5 {
+            session(&mut card);
+        }
+        let mut host = session(&mut card);
+        let new = keys_from(0x77, 16);
+        let keys = order.concat();
+        let descriptions: Vec<u8> =
+            keys.iter().flat_map(|(version, name, id)| describe(*version, *id, new.key(*name))).collect();
+        let values: Vec<u8> = keys.iter().flat_map(|(_, name, _)| value(new.key(*name))).collect();
+        let data = [&[0x00, 0xB9, descriptions.len() as u8][..], &descriptions, &values].concat();
+        assert_eq!(host.send(&mut card, [0x80, 0xE2, 0x88, 0x00], &data), (vec![], 0x9000));
+        let (answer, status) = raw(&mut card, &hex("8050300008 1111111111111111 00"));
+        assert_eq!((&answer[29..], status), (&[0, 0, 7][..], 0x9000), "{order:02X?}");
+    }
+}
+
+/// The host sends no INSTALL [for personalization] for blocks that never come: "blocks go to that application until: last
+/// block" (3.10), so what comes next would go there.
+#[test]
+fn the_host_prepares_no_application_for_nothing() {
+    use gp_cardmanager_model::store_data::{Encryption, StoreDataFormat, Structure};
+    use host::{Authenticate, StoreData, run};
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    drop(content::session_with_app(&mut card));
+    assert_eq!(kit::select(&mut card, &[]).1, 0x9000);
+    let mut link = Link(&mut card, 0);
+    let (mut command, mut response) = ([0; 300], [0; 300]);
+    let mut host = host::Host::new(&mut command, &mut response, ());
+    let keys = factory_keys();
+    let task = Authenticate::new(Challenge::new(&[0x11; 8]).unwrap(), SecurityLevel::CMac, |_| Ok(&keys));
+    run(&mut host, &mut link, task.with_key_version(kit::KVN)).unwrap();
+    let format = StoreDataFormat { encryption: Encryption::None, structure: Structure::None, answer: false };
+    let sent = link.1;
+    let task = StoreData::in_pieces(format, &[]).to_application(Aid::new(&APP).unwrap());
+    let answer = run(&mut host, &mut link, task).map(|_| ());
+    assert!(answer.is_err(), "{answer:?}");
+    assert_eq!(link.1, sent);
+}
+
+/// "registry update | AM or DM | must also accept: the application's SD, if another" (6.1): also where the update disables
+/// functions of a domain.
+#[test]
+fn a_restriction_asks_the_domain_above() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    // It lets nobody else do anything to what belongs to it.
+    content::make_domain(&mut host, &mut card, &SSD, &hex("804000"), "820100 830100 870100");
+    content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x11, 16));
+    let mut owner = content::session_of(&mut card, &SSD, 0x11);
+    let fields: [&[u8]; 6] =
+        [&content::DOMAIN_FILE, &content::DOMAIN_MODULE, &SSD2, &hex("804000"), &hex("C900"), EMPTY];
+    assert_eq!(owner.install(&mut card, 0x0C, 0, &fields), (vec![0], 0x9000));
+    let mut host = session(&mut card);
+    let privileges: [&[u8]; 6] = [EMPTY, EMPTY, &SSD2, &[0x80], EMPTY, EMPTY];
+    assert_eq!(host.install(&mut card, 0x40, 0, &privileges), (vec![], 0x6985), "its privileges");
+    let restriction: [&[u8]; 6] = [&SSD2, EMPTY, EMPTY, EMPTY, &hex("EF03D90102"), EMPTY];
+    assert_eq!(host.install(&mut card, 0x40, 0, &restriction), (vec![], 0x6985), "its functions");
+}
+
+/// "an SD needs at least one such set" (SCP03 digest 1.3): the session stands on initial keys that are gone, and what took
+/// their place is all there is.
+#[test]
+fn the_last_key_set_is_not_deleted() {
+    let mut bench = Bench::with(kit::factory(vec![kit::key_set(0xFF, factory_keys(), [0; 3])]));
+    let mut card = bench.card();
+    let mut host = Host::open(&mut card, 0, SecurityLevel::CMac).unwrap();
+    let new = keys_from(0x77, 16);
+    let body = kit::key_data(factory_keys().dek(), 0x30, &[KeyId::Enc, KeyId::Mac, KeyId::Dek].map(|id| new.key(id)));
+    assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x00, 0x81], &body), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20130")), 0x6985);
+    assert!(Opening::new(&mut keys_from(0x77, 16), 0, SecurityLevel::CMac).open(&mut card).is_ok());
+}
+
+/// "A DM SD works only inside that tree" (6.10): it gives nothing away to another one.
+#[test]
+fn a_delegate_gives_nothing_to_another_tree() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    let root = hex("D2760000020A");
+    let theirs = Key::new(&[0x0A; 16]).unwrap();
+    personal_domain(&mut host, &mut card, &root, "806000", 0x33);
+    personal_domain(&mut host, &mut card, &SSD2, "A0", 0x22);
+    install(&mut host, &mut card, &APP, &[0], "C900");
+    extradite(&mut host, &mut card, &APP, &SSD2);
+    extradite(&mut host, &mut card, &SSD2, &root);
+    extradite(&mut host, &mut card, &root, &root);
+    let mut manager = content::session_of(&mut card, &root, 0x33);
+    add_key(&mut card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
+    let mut delegate = content::session_of(&mut card, &SSD2, 0x22);
+    let answer = signed(&mut card, &mut delegate, &theirs, 0x10, &[&ISD, EMPTY, &APP, EMPTY, EMPTY]);
+    assert_eq!(answer, (vec![], 0x6985));
+}
+
+/// The same after an extradition: the keys of the domain that had it open nothing any more.
+#[test]
+fn keys_of_the_domain_before_open_nothing_after_an_extradition() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD2, "80", 0x22);
+    // Without keys of its own, PERSONALIZED or not: those of the ISD serve it.
+    content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "");
+    let late = challenge_beside(&mut card, &SSD);
+    // From now on those of the other one, which have the same version.
+    extradite(&mut host, &mut card, &SSD, &SSD2);
+    assert_ne!(raw(&mut card, &late).1, 0x9000);
+}
+
+/// INSTALL [for load]: "(8) token needed/forbidden, hash present when needed, token verifies" (6): in this order.
+#[test]
+fn whether_there_is_a_token_goes_before_the_hash() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "A0", 0x11);
+    let mut host = session(&mut card);
+    // Forbidden, and no hash.
+    let forbidden = host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, EMPTY, &[7; 16]]).1;
+    let mut delegate = content::session_of(&mut card, &SSD, 0x11);
+    // Needed and not there, and no hash.
+    let needed = delegate.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY]).1;
+    assert_eq!([forbidden, needed].map(|status| format!("{status:04X}")), ["6985", "6982"]);
+}
+
+/// Extradition: "sender SD = currently associated SD ...; target exists, is an SD" (6): in this order.
+#[test]
+fn who_extradites_goes_before_the_target() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = content::session_with_app(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    extradite(&mut host, &mut card, &APP, &SSD);
+    let answer = host.install(&mut card, 0x10, 0, &[&[0xEE; 5], EMPTY, &APP, EMPTY, EMPTY, EMPTY]).1;
+    assert_eq!(format!("{answer:04X}"), "6985");
+}
+
+/// Registry update: "extradition rules for the SD part; privileges replaced as a whole under section 2; CF appended" (6): in this
+/// order.
+#[test]
+fn a_registry_update_looks_at_the_target_before_the_privileges() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = content::session_with_app(&mut card);
+    let answer = host.install(&mut card, 0x40, 0, &[&[0xEE; 5], EMPTY, &APP, &[0x01], EMPTY, EMPTY]).1;
+    assert_eq!(format!("{answer:04X}"), "6A88");
+}
+
+/// LOAD, last block: "every PERSONALIZED mandated-DAP SD and the target with DAP have a verified block; hash equals; imports
+/// resolvable" (6): in this order. Nobody learns which packages a card has from a load file that nobody vouches for.
+#[test]
+fn imports_are_looked_for_last() {
+    let missing = hex("D27600011877");
+    let component = |tag: u8, body: &[u8]| [&[tag][..], &(body.len() as u16).to_be_bytes(), body].concat();
+    let header = component(1, &[&hex("DECAFFED 0102 04 0001"), &lv(&PACKAGE)[..]].concat());
+    let block = [header, component(4, &[&[1, 0, 1][..], &lv(&missing)].concat())].concat();
+    let mut bench = roomy();
+    bench.desk.0.borrow_mut().lacks.insert(missing);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    dap_domain(&mut host, &mut card, &SSD, 0x55);
+    let hash = toy_hash(&block, 32);
+    assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
+    let answer = host.load(&mut card, &tlv(0xC4, &block), 200).1;
+    assert_eq!(format!("{answer:04X}"), "6982", "the DAP is missing");
+}
+
+/// Combined process, first command: "hash and 5F20 are noted"; at the end "5F20 for file and application" (6.5).
+#[test]
+fn the_combined_process_keeps_the_provider_for_both() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let named = tlv(0xB6, &tlv(0x5F20, &[0xB5, 0xB6, 0xB7]));
+    assert_eq!(host.install(&mut card, 0x0E, 1, &[&PACKAGE, EMPTY, EMPTY, &named, EMPTY]), (vec![0], 0x9000));
+    let file = tlv(0xC4, &cap_block(&PACKAGE, &[&MODULE]));
+    assert_eq!(host.load(&mut card, &file, 100), (vec![0], 0x9000));
+    let last: [&[u8]; 6] = [&PACKAGE, &MODULE, &APP, &[0], &hex("C900"), EMPTY];
+    assert_eq!(host.install(&mut card, 0x0E, 3, &last), (vec![0], 0x9000));
+    drop(card);
+    let kept = bench.ram.registry.iter().filter(|entry| format!("{entry:?}").contains("provider: [181, 182, 183, 0"));
+    assert_eq!(kept.count(), 2, "the file and the application");
+}
+
+/// "failed-authentication counter": who proved both keys and asked for a level that is not there has tried no wrong key.
+#[test]
+fn a_level_that_is_not_there_locks_nobody_out() {
+    let mut bench = Bench::new();
+    bench.profile.implementation = gp_scp03::Implementation::new(0x10);
+    bench.profile.max_failures = 1;
+    let mut card = bench.card();
+    // The host knows no better than to ask for R-MAC.
+    let initiator = Initiator::new(Challenge::new(&[0x11; 8]).unwrap(), LogicalChannel::new(0).unwrap(), kit::KVN);
+    let mut buffer = [0; 261];
+    let (mut data, status) = raw(&mut card, initiator.initialize_update(&mut buffer).unwrap());
+    assert_eq!(status, 0x9000);
+    // "i" as if it had R-MAC.
+    data[12] = 0x70;
+    let answer = [data, vec![0x90, 0x00]].concat();
+    let challenged = initiator.challenged(Response::parse(&answer).unwrap()).unwrap();
+    let keys: &mut StaticKeys = &mut factory_keys();
+    let command =
+        challenged.authenticate(keys, SecurityLevel::CMacRMac, ChallengePolicy::Off, &mut buffer).unwrap().1.to_vec();
+    assert_eq!(raw(&mut card, &command).1, 0x6A86);
+    assert!(Host::open(&mut card, kit::KVN, SecurityLevel::CMac).is_ok());
+}
+
+/// "FCI: 6F {84 AID, A5 {73 SD management data (opt), ...}}", "Selecting ... ends the channel's application session" (3.8); "ISD
+/// must take 42, 45, 4F, 66, 67" (3.10): data that the card took by STORE DATA does not make its selection fail, least of all
+/// after it has taken place.
+#[test]
+fn card_data_that_was_stored_hinders_no_selection() {
+    let oid = "06072A864886FC6B01";
+    let long = [hex(oid), hex("600C060A2A864886FC6B02020301"), tlv(0x65, &[0x5A; 214])].concat();
+    let mut answers = vec![];
+    for objects in [hex(oid), long] {
+        let mut bench = Bench::new();
+        let mut card = bench.card();
+        let mut host = session(&mut card);
+        let data = tlv(0x66, &tlv(0x73, &objects));
+        assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0x00], &data), 0x9000);
+        assert_eq!(host.send(&mut card, [0x80, 0xCA, 0x00, 0x66], &[]), (data, 0x9000));
+        answers.push(format!("{:04X}", kit::select(&mut card, &ISD).1));
+    }
+    assert_eq!(answers, ["9000", "9000"], "without version; long");
+}
+
+/// A refused command changes nothing: who is selected stays when SELECT says that there is nobody of this name.
+#[test]
+fn a_selection_that_is_refused_has_not_taken_place() {
+    let mut bench = Bench::new();
+    let desk = bench.desk.clone();
+    let mut card = bench.card();
+    let mut host = content::session_with_app(&mut card);
+    let data = tlv(0x66, &tlv(0x73, &hex("06072A864886FC6B01")));
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0x00], &data), 0x9000);
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    desk.take_events();
+    if kit::select(&mut card, &ISD).1 != 0x9000 {
+        assert!(!desk.take_events().contains(&Event::Deselect(Aid::new(&APP).unwrap())), "the application is left");
+    }
+}
+
+/// "every SD must" show 42; "CLA b8=0 -> value only" (3.2): what the card has taken it shows, where it fits a response.
+#[test]
+fn the_longest_object_is_shown() {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(24, 24, 32, 2);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let data = tlv(0x42, &[0x5A; 255]);
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x10, 0x00], &data[..100]), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0x01], &data[100..]), 0x9000);
+    kit::select(&mut card, &[]);
+    let answer = raw(&mut card, &hex("00CA004200"));
+    assert_eq!((answer.0.len(), format!("{:04X}", answer.1)), (255, "9000".into()));
+}
