@@ -60,7 +60,7 @@ pub use profile::{FactoryKeySet, FactoryKeys, Profile};
 pub use registry::{Index, RegistryEntry};
 
 use crate::lifecycle::CardLifeCycle;
-use books::{Books, RESERVE};
+use books::{Books, reserve};
 use load::Load;
 use log::{Log, LogError};
 use open::Lent;
@@ -175,7 +175,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         if fresh {
             session::populate(&mut memory, profile).ok_or(OpenError::Memory)?;
             // With less a card could start and never open a session, since no counter would fit.
-            if books::used(&memory, RESERVE) > log.capacity() {
+            if books::used(&memory, reserve(log.capacity())) > log.capacity() {
                 return Err(OpenError::Memory);
             }
             log.compact(|sink| books::write_snapshot(&memory, sink)).map_err(|error| match error {

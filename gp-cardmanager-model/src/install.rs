@@ -54,7 +54,7 @@ pub struct ForLoad<'a> {
 pub struct ForInstall<'a> {
     /// Executable load file that holds the module. Only the combined process may leave it out.
     pub load_file: Option<Aid>,
-    /// Module to install; `None` = the only one, or the one with the AID of the application.
+    /// Module to install; `None` = the one with the AID of the application, else the only one.
     pub module: Option<Aid>,
     /// AID of the new application.
     pub application: Aid,

@@ -10,8 +10,12 @@ use crate::card::storage::Storage;
 use crate::card::transaction::{Change, MAX_RECORD, apply, snapshot};
 use crate::lifecycle::CardLifeCycle;
 
-/// What must stay free in a storage slot beside the snapshot, in octets, so that even a full card can delete.
-pub(super) const RESERVE: u32 = 128;
+/// What must stay free in a storage slot of this capacity beside the snapshot, in octets: room for one more change, so that even
+/// a full card can delete; and room for counters, so that even a full card erases a slot only once in a while, whoever makes it
+/// count.
+pub(super) fn reserve(capacity: u32) -> u32 {
+    (capacity / 16).max(128)
+}
 
 /// Says the changes of one command, one after the other, the same each time it is called.
 pub(super) type Changes<'c, 'm> = dyn Fn(&Memory<'m>, &mut dyn FnMut(Change<'_>)) + 'c;
@@ -44,7 +48,7 @@ impl<'m, S: Storage> Books<'_, 'm, S> {
         // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
         let mut grown = 0_u32;
         changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
-        if grown > 0 && used(memory, grown.saturating_add(RESERVE)) > self.log.capacity() {
+        if grown > 0 && used(memory, grown.saturating_add(reserve(self.log.capacity()))) > self.log.capacity() {
             return Err(StatusWord::NOT_ENOUGH_MEMORY);
         }
         let emit = |sink: &mut Sink<'_>| {

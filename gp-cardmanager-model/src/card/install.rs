@@ -299,12 +299,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     ) -> Result<Planned<'p>, StatusWord> {
         let registry = &*self.memory.registry;
         let file_entry = registry.get(file.slot()).ok_or(StatusWord::UNKNOWN)?;
-        let module_aid = body.module.unwrap_or(body.application);
-        // Modules of a load file that is coming in count, too.
-        let module = (0_u16..).map(Index).zip(registry.iter()).find(|(_, entry)| {
-            entry.occupant == Occupant::Module && entry.file == Some(file) && entry.aid == module_aid
-        });
-        let (module, module_entry) = module.ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
+        let (module, module_entry) = self.module(file, body).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
         if !self.is_free(&body.application) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
@@ -369,7 +364,22 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         self.check_unique(privileges, None)?;
         self.check_slots(held_slots(Index::OPEN, &entry), None)?;
-        Ok(Planned { entry, parameters, own, load_file: file_entry.aid, module: module_aid })
+        Ok(Planned { entry, parameters, own, load_file: file_entry.aid, module: module_entry.aid })
+    }
+
+    /// The module that is meant: the named one; without a name the one that is called as the application, else the only one.
+    /// Those of a load file that is coming in count, too.
+    fn module(&self, file: Index, body: &ForInstall<'_>) -> Option<(Index, &RegistryEntry)> {
+        let modules = || {
+            let all = (0_u16..).map(Index).zip(self.memory.registry.iter());
+            all.filter(|(_, entry)| entry.occupant == Occupant::Module && entry.file == Some(file))
+        };
+        let wanted = body.module.unwrap_or(body.application);
+        let only = || {
+            let mut all = modules();
+            all.next().filter(|_| body.module.is_none() && all.next().is_none())
+        };
+        modules().find(|(_, entry)| entry.aid == wanted).or_else(only)
     }
 
     /// Makes the planned application, with what else belongs to the transaction.

@@ -6,6 +6,7 @@ use gp_tlv::Writer;
 use crate::aid::Aid;
 use crate::card::apdu::Apdu;
 use crate::card::applets::Applets;
+use crate::card::channel::Channel;
 use crate::card::deviations::{Deviation, rewrite};
 use crate::card::platform::Platform;
 use crate::card::registry::{INSTALLED, Index, Registry, RegistryEntry};
@@ -217,11 +218,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         Ok(answer)
     }
 
-    /// Selecting a security domain ends the personalisation that it forwards on any channel (GPCS 11.11.2).
+    /// Selecting a security domain ends the personalisation that it forwards on any channel (GPCS 11.11.2), but nothing that
+    /// is for itself.
     pub(super) fn end_personalizations(&mut self, domain: Index) {
-        for other in self.memory.channels.iter_mut().filter(|other| other.selected == Some(domain)) {
-            other.end_personalization();
-        }
+        let forwards = |other: &&mut Channel| other.selected == Some(domain) && other.personalizing.is_some();
+        self.memory.channels.iter_mut().filter(forwards).for_each(Channel::end_personalization);
     }
 
     /// The FCI of a security domain.

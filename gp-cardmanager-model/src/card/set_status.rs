@@ -10,6 +10,7 @@ use crate::card::apdu::Apdu;
 use crate::card::applets::Applets;
 use crate::card::books::Books;
 use crate::card::install::body_status;
+use crate::card::load::Load;
 use crate::card::platform::Platform;
 use crate::card::registry::{Index, LOCK, Registry, RegistryEntry};
 use crate::card::storage::Storage;
@@ -42,20 +43,20 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             Target::Application(aid) => self.set_application_state(domain, &aid, command.state)?,
             Target::SubTree(aid) => self.lock_tree(domain, &aid, command.state & LOCK != 0)?,
         }
+        self.stop_content_changes();
         Ok(0)
     }
 
     fn set_card_state(&mut self, domain: Index, wanted: u8) -> Result<(), StatusWord> {
         let wanted = CardLifeCycle::from_octet(wanted).ok_or(StatusWord::INCORRECT_P1_P2)?;
-        set_card_state(&mut self.books(), domain, wanted)?;
-        self.stop_content_changes();
-        Ok(())
+        set_card_state(&mut self.books(), domain, wanted)
     }
 
-    /// On a card that was locked or terminated content changes stop at once; what is selected stays until its session ends
-    /// (GPCS 9.6.3, 9.6.4).
+    /// On a card that was locked or terminated content changes stop at once, and so do those of a security domain that was
+    /// locked; what is selected stays until its session ends (GPCS 5.3.2.4, 9.6.3, 9.6.4).
     pub(super) fn stop_content_changes(&mut self) {
-        if let Some(loading) = self.load.as_ref().map(|load| load.channel).filter(|_| !self.is_usable()) {
+        let stops = |load: &&Load| !self.is_usable() || self.is_locked(load.domain);
+        if let Some(loading) = self.load.as_ref().filter(stops).map(|load| load.channel) {
             self.abort_load(loading);
         }
     }

@@ -251,7 +251,6 @@ fn for_install_checks_in_order() {
             (with(&ISD, &MODULE, &APP), "00", "C900", "", 0x6A88),
             (with(&PACKAGE, &[0xEE; 5], &APP), "00", "C900", "", 0x6A88),
             (with(&PACKAGE, &SSD_MODULE, &APP), "00", "C900", "", 0x6A88),
-            (with(&PACKAGE, &[], &APP), "00", "C900", "", 0x6A88),
             (with(EMPTY, &MODULE, &APP), "00", "C900", "", 0x6A80),
             (with(&PACKAGE, &MODULE, &MODULE), "00", "C900", "", 0x6985),
             (with(&PACKAGE, &MODULE, &PACKAGE), "00", "C900", "", 0x6985),

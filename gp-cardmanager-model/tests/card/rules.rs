@@ -41,8 +41,8 @@ fn issuer_beside(card: &mut TestCard<'_>) -> Host {
     Host::open_on(card, 1, kit::KVN, SecurityLevel::CMac).unwrap()
 }
 
-/// "Sessions. ... ends on reset, SELECT, channel close" (6); "all commands adjacent, ... otherwise 6985 and the chain dies"
-/// (3.0): a chain does not outlive the channel that it came on.
+/// "Sessions. ... ends on reset, SELECT, channel close" (GPCS 9.3, 9.4); "all commands adjacent, ... otherwise 6985 and the chain dies"
+/// (GPCS 11.1): a chain does not outlive the channel that it came on.
 #[test]
 fn a_closed_channel_has_no_chain() {
     let mut bench = Bench::new();
@@ -55,8 +55,8 @@ fn a_closed_channel_has_no_chain() {
     assert_eq!(kit::select_on(&mut card, 1, &ISD).1, 0x9000);
 }
 
-/// "selecting the SD on another channel ends it too" (3.10); "Opened from channel 0: the application implicitly selectable on
-/// the new channel and interface is selected" (3.6).
+/// "selecting the SD on another channel ends it too" (GPCS 11.11); "Opened from channel 0: the application implicitly selectable on
+/// the new channel and interface is selected" (GPCS 11.7).
 #[test]
 fn a_channel_that_opens_with_the_domain_ends_its_personalisation() {
     let mut bench = Bench::new();
@@ -73,7 +73,7 @@ fn a_channel_that_opens_with_the_domain_ends_its_personalisation() {
     assert_eq!((answer, routed), (0x9000, false));
 }
 
-/// "C0 any AM in the hierarchy", as against "F0 every AM" (3.4): one in another tree is not asked for.
+/// "C0 any AM in the hierarchy", as against "F0 every AM" (GPCS 11.5): one in another tree is not asked for.
 #[test]
 fn a_policy_of_the_hierarchy_ends_where_it_ends() {
     let mut bench = roomy();
@@ -87,7 +87,7 @@ fn a_policy_of_the_hierarchy_ends_where_it_ends() {
     assert_eq!(stranger.install(&mut card, 0x02, 0, &[&PACKAGE, &SSD, EMPTY, EMPTY, EMPTY]), (vec![], 0x6985));
 }
 
-/// "08 DM under ancestor AM" (3.4): one that stands under no such manager is not asked for.
+/// "08 DM under ancestor AM" (GPCS 11.5): one that stands under no such manager is not asked for.
 #[test]
 fn a_policy_for_delegates_is_for_those_of_the_hierarchy() {
     let mut bench = roomy();
@@ -112,7 +112,7 @@ fn a_policy_for_delegates_is_for_those_of_the_hierarchy() {
     assert_eq!(answer, (vec![], 0x6985));
 }
 
-/// "A DM SD works only inside that tree (a load may name any SD that accepts)" (6.10): the tree under the manager whose token
+/// "A DM SD works only inside that tree (a load may name any SD that accepts)" (GPCS 9.1.3): the tree under the manager whose token
 /// authority serves it. The issuer has signed nothing here.
 #[test]
 fn a_delegate_of_another_tree_does_nothing_to_the_issuers_content() {
@@ -148,7 +148,7 @@ fn a_delegate_of_another_tree_does_nothing_to_the_issuers_content() {
     assert!(answers.iter().all(|answer| *answer != 0x9000), "{answers:04X?}");
 }
 
-/// "Strength must be >= the hash of the DAP/token algorithm ... (AES-128 -> 256 up, AES-192 -> 384 up, AES-256 -> 512)" (4.2).
+/// "Strength must be >= the hash of the DAP/token algorithm ... (AES-128 -> 256 up, AES-192 -> 384 up, AES-256 -> 512)" (GPCS 9.2, C.2).
 #[test]
 fn a_token_wants_a_hash_of_its_strength() {
     let block = cap_block(&PACKAGE, &[]);
@@ -168,7 +168,7 @@ fn a_token_wants_a_hash_of_its_strength() {
     }
 }
 
-/// "Combined 0E: first command's (P1 P2 L fields) || last command's (P1 P2 L fields)" (4.1): a token over the last command alone
+/// "Combined 0E: first command's (P1 P2 L fields) || last command's (P1 P2 L fields)" (GPCS C.4): a token over the last command alone
 /// is none, whatever the domain was when the process began.
 #[test]
 fn a_combined_token_covers_both_commands_whatever_changed_between() {
@@ -192,7 +192,7 @@ fn a_combined_token_covers_both_commands_whatever_changed_between() {
     assert_eq!(answer, 0x6982);
 }
 
-/// "By registry update (applications only) both rule sets add up" (6.6), and extradition has "no D9" among its tests (6).
+/// "By registry update (applications only) both rule sets add up" (GPCS 9.4), and extradition has "no D9" among its tests (GPCS 9.3, 9.4).
 #[test]
 fn a_registry_update_extradites_nothing_where_extradition_is_disabled() {
     let mut bench = roomy();
@@ -217,8 +217,8 @@ fn set_with_access(version: u8, seed: u8, access: u8, dek: &Key) -> Vec<u8> {
     body
 }
 
-/// "C1 SCP counter, default key version" (3.2); "INITIALIZE UPDATE P1=00 = card's default set" (7.4); "GET DATA tag C1 must
-/// return the counter of the default key set" (SCP03 digest 2.2).
+/// "C1 SCP counter, default key version" (GPCS 11.3); "INITIALIZE UPDATE P1=00 = card's default set" (Amendment D 7.1); "GET DATA tag C1 must
+/// return the counter of the default key set" (Amendment D 6.2.2.1).
 #[test]
 fn the_counter_shown_is_that_of_the_default_set() {
     let sets = [(0x30, 0x50), (0x31, 0x60)];
@@ -269,7 +269,7 @@ fn a_failure_counts_for_the_set_that_was_tried() {
     assert_eq!(opened.err(), None);
 }
 
-/// "Off-card entity must be the SD's own provider" (3.0): a challenge that the keys above made opens nothing once the domain
+/// "Off-card entity must be the SD's own provider" (GPCS 11.1): a challenge that the keys above made opens nothing once the domain
 /// has keys of its own.
 #[test]
 fn inherited_keys_open_no_domain_that_has_its_own() {
@@ -282,7 +282,7 @@ fn inherited_keys_open_no_domain_that_has_its_own() {
     assert_ne!(raw(&mut card, &late).1, 0x9000);
 }
 
-/// "SELECT of the locked card's SD answers 6283 with FCI" (1.1), by each of its names.
+/// "SELECT of the locked card's SD answers 6283 with FCI" (GPCS 5.1), by each of its names.
 #[test]
 fn a_locked_card_knows_its_other_names() {
     let alias = Aid::new(&hex("A000000003000000")).unwrap();
@@ -296,7 +296,7 @@ fn a_locked_card_knows_its_other_names() {
     assert_eq!(kit::select(&mut card, alias.as_bytes()).1, 0x6283);
 }
 
-/// "No match at all: the selected application stays and receives the SELECT (first)" (3.8), whatever the length of the name.
+/// "No match at all: the selected application stays and receives the SELECT (first)" (GPCS 11.9), whatever the length of the name.
 #[test]
 fn a_long_name_goes_to_the_application() {
     let mut bench = Bench::new();
@@ -311,7 +311,7 @@ fn a_long_name_goes_to_the_application() {
     }
 }
 
-/// "Without application AID it disables the function in OPEN ...; with an SD AID for that SD" (3.4, D9): the application that
+/// "Without application AID it disables the function in OPEN ...; with an SD AID for that SD" (GPCS 11.5, D9): the application that
 /// the update is about is the domain.
 #[test]
 fn a_restriction_names_its_domain_as_the_application() {
@@ -334,7 +334,7 @@ fn dap_domain(host: &mut Host, card: &mut TestCard<'_>, name: &[u8], seed: u8) {
 }
 
 /// "plus every PERSONALIZED SD with Mandated DAP wherever the file goes. Missing ... -> load fails, at the latest at the last
-/// block" (4.2): also for one that took the place of another in the middle of the load.
+/// block" (GPCS 9.2, C.2): also for one that took the place of another in the middle of the load.
 #[test]
 fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
     let block = cap_block(&PACKAGE, &[&MODULE]);
@@ -358,7 +358,7 @@ fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
     assert_eq!(answer, 0x6982, "the second domain has signed nothing");
 }
 
-/// "Missing, bad, unknown SD, locked SD, no key -> load fails, at the latest at the last block" (4.2).
+/// "Missing, bad, unknown SD, locked SD, no key -> load fails, at the latest at the last block" (GPCS 9.2, C.2).
 #[test]
 fn a_domain_locked_behind_its_dap_stops_the_load() {
     let block = cap_block(&PACKAGE, &[&MODULE]);
@@ -416,7 +416,7 @@ fn the_host_knows_the_set_it_stands_on_after_a_replacement() {
 }
 
 /// "One 3-byte counter per SCP03 key set; set to 000000 when the key set is created or completely replaced by one PUT KEY /
-/// STORE DATA" (SCP03 digest 2.2): not when one key of it is replaced beside a whole set of another version.
+/// STORE DATA" (Amendment D 6.2.2.1): not when one key of it is replaced beside a whole set of another version.
 #[test]
 fn a_part_that_comes_with_another_set_keeps_its_counter() {
     let describe = |version: u8, id: u8, key: &Key| {
@@ -458,7 +458,7 @@ fn a_part_that_comes_with_another_set_keeps_its_counter() {
 }
 
 /// The host sends no INSTALL [for personalization] for blocks that never come: "blocks go to that application until: last
-/// block" (3.10), so what comes next would go there.
+/// block" (GPCS 11.11), so what comes next would go there.
 #[test]
 fn the_host_prepares_no_application_for_nothing() {
     use gp_cardmanager_model::store_data::{Encryption, StoreDataFormat, Structure};
@@ -481,7 +481,7 @@ fn the_host_prepares_no_application_for_nothing() {
     assert_eq!(link.1, sent);
 }
 
-/// "registry update | AM or DM | must also accept: the application's SD, if another" (6.1): also where the update disables
+/// "registry update | AM or DM | must also accept: the application's SD, if another" (GPCS 9.1): also where the update disables
 /// functions of a domain.
 #[test]
 fn a_restriction_asks_the_domain_above() {
@@ -502,7 +502,7 @@ fn a_restriction_asks_the_domain_above() {
     assert_eq!(host.install(&mut card, 0x40, 0, &restriction), (vec![], 0x6985), "its functions");
 }
 
-/// "an SD needs at least one such set" (SCP03 digest 1.3): the session stands on initial keys that are gone, and what took
+/// "an SD needs at least one such set" (Amendment D 4.1.3): the session stands on initial keys that are gone, and what took
 /// their place is all there is.
 #[test]
 fn the_last_key_set_is_not_deleted() {
@@ -516,7 +516,7 @@ fn the_last_key_set_is_not_deleted() {
     assert!(Opening::new(&mut keys_from(0x77, 16), 0, SecurityLevel::CMac).open(&mut card).is_ok());
 }
 
-/// "A DM SD works only inside that tree" (6.10): it gives nothing away to another one.
+/// "A DM SD works only inside that tree" (GPCS 9.1.3): it gives nothing away to another one.
 #[test]
 fn a_delegate_gives_nothing_to_another_tree() {
     let mut bench = roomy();
@@ -553,7 +553,7 @@ fn keys_of_the_domain_before_open_nothing_after_an_extradition() {
     assert_ne!(raw(&mut card, &late).1, 0x9000);
 }
 
-/// INSTALL [for load]: "(8) token needed/forbidden, hash present when needed, token verifies" (6): in this order.
+/// INSTALL [for load]: "(8) token needed/forbidden, hash present when needed, token verifies" (GPCS 9.3, 9.4): in this order.
 #[test]
 fn whether_there_is_a_token_goes_before_the_hash() {
     let mut bench = roomy();
@@ -569,7 +569,7 @@ fn whether_there_is_a_token_goes_before_the_hash() {
     assert_eq!([forbidden, needed].map(|status| format!("{status:04X}")), ["6985", "6982"]);
 }
 
-/// Extradition: "sender SD = currently associated SD ...; target exists, is an SD" (6): in this order.
+/// Extradition: "sender SD = currently associated SD ...; target exists, is an SD" (GPCS 9.3, 9.4): in this order.
 #[test]
 fn who_extradites_goes_before_the_target() {
     let mut bench = roomy();
@@ -581,7 +581,7 @@ fn who_extradites_goes_before_the_target() {
     assert_eq!(format!("{answer:04X}"), "6985");
 }
 
-/// Registry update: "extradition rules for the SD part; privileges replaced as a whole under section 2; CF appended" (6): in this
+/// Registry update: "extradition rules for the SD part; privileges replaced as a whole under section 2; CF appended" (GPCS 9.3, 9.4): in this
 /// order.
 #[test]
 fn a_registry_update_looks_at_the_target_before_the_privileges() {
@@ -593,7 +593,7 @@ fn a_registry_update_looks_at_the_target_before_the_privileges() {
 }
 
 /// LOAD, last block: "every PERSONALIZED mandated-DAP SD and the target with DAP have a verified block; hash equals; imports
-/// resolvable" (6): in this order. Nobody learns which packages a card has from a load file that nobody vouches for.
+/// resolvable" (GPCS 9.3, 9.4): in this order. Nobody learns which packages a card has from a load file that nobody vouches for.
 #[test]
 fn imports_are_looked_for_last() {
     let missing = hex("D27600011877");
@@ -611,7 +611,7 @@ fn imports_are_looked_for_last() {
     assert_eq!(format!("{answer:04X}"), "6982", "the DAP is missing");
 }
 
-/// Combined process, first command: "hash and 5F20 are noted"; at the end "5F20 for file and application" (6.5).
+/// Combined process, first command: "hash and 5F20 are noted"; at the end "5F20 for file and application" (GPCS 11.5).
 #[test]
 fn the_combined_process_keeps_the_provider_for_both() {
     let mut bench = roomy();
@@ -651,8 +651,8 @@ fn a_level_that_is_not_there_locks_nobody_out() {
     assert!(Host::open(&mut card, kit::KVN, SecurityLevel::CMac).is_ok());
 }
 
-/// "FCI: 6F {84 AID, A5 {73 SD management data (opt), ...}}", "Selecting ... ends the channel's application session" (3.8); "ISD
-/// must take 42, 45, 4F, 66, 67" (3.10): data that the card took by STORE DATA does not make its selection fail, least of all
+/// "FCI: 6F {84 AID, A5 {73 SD management data (opt), ...}}", "Selecting ... ends the channel's application session" (GPCS 11.9); "ISD
+/// must take 42, 45, 4F, 66, 67" (GPCS 11.11): data that the card took by STORE DATA does not make its selection fail, least of all
 /// after it has taken place.
 #[test]
 fn card_data_that_was_stored_hinders_no_selection() {
@@ -687,7 +687,7 @@ fn a_selection_that_is_refused_has_not_taken_place() {
     }
 }
 
-/// "every SD must" show 42; "CLA b8=0 -> value only" (3.2): what the card has taken it shows, where it fits a response.
+/// "every SD must" show 42; "CLA b8=0 -> value only" (GPCS 11.3): what the card has taken it shows, where it fits a response.
 #[test]
 fn the_longest_object_is_shown() {
     let mut bench = Bench::new();
@@ -700,4 +700,77 @@ fn the_longest_object_is_shown() {
     kit::select(&mut card, &[]);
     let answer = raw(&mut card, &hex("00CA004200"));
     assert_eq!((answer.0.len(), format!("{:04X}", answer.1)), (255, "9000".into()));
+}
+
+/// "Module to install": without a name the one that is called as the application, else the only one (GPCS 11.5).
+#[test]
+fn a_module_without_a_name_is_the_only_one() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let second = [&MODULE[..6], &[2]].concat();
+    host.load_package(&mut card, &FILE, &[&MODULE]);
+    host.load_package(&mut card, &PACKAGE, &[&OTHER, &second]);
+    let c9 = hex("C900");
+    let mut install =
+        |file: &[u8], aid: &[u8]| host.install(&mut card, 0x0C, 0, &[file, EMPTY, aid, &[0], &c9, EMPTY]).1;
+    assert_eq!([install(&FILE, &APP), install(&PACKAGE, &OTHER), install(&PACKAGE, &SSD)], [0x9000, 0x9000, 0x6A88]);
+}
+
+/// A stranger who makes the counters of a full card count does not wear its flash out: an erase serves many.
+#[test]
+fn a_full_card_still_counts_many_times_between_two_erases() {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(200, 60, 60, 1);
+    bench.flash = kit::Shared::new(256);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let mut name = 0_u32;
+    loop {
+        name += 1;
+        let package = [&PACKAGE[..], &name.to_be_bytes()].concat();
+        if host.install(&mut card, 0x02, 0, &[&package, EMPTY, EMPTY, EMPTY, EMPTY]).1 != 0x9000
+            || host.load(&mut card, &tlv(0xC4, &cap_block(&package, &[&package])), 200).1 != 0x9000
+        {
+            break;
+        }
+    }
+    assert!(name > 20, "{name} files");
+    let before = card.wear().erases;
+    let rounds = 1000;
+    for _ in 0..rounds {
+        kit::select(&mut card, &[]);
+        assert_eq!(raw(&mut card, &hex("8050300008 1111111111111111 00")).1, 0x9000);
+    }
+    let erases = card.wear().erases - before;
+    println!("{erases} erases for {rounds} INITIALIZE UPDATEs on a full card of {name} load files");
+    assert!(erases <= rounds / 12, "{erases}");
+}
+
+/// "LOCKED: rejects all commands" (GPCS 5.3.2.4): its load does not hinder others.
+#[test]
+fn the_load_of_a_domain_that_was_locked_makes_room_for_others() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    let mut issuer = issuer_beside(&mut card);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+    assert_eq!(issuer.install(&mut card, 0x02, 0, &[&FILE, EMPTY, EMPTY, EMPTY, EMPTY]).1, 0x6985);
+    assert_eq!(issuer.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &SSD), 0x9000);
+    assert_eq!(issuer.install(&mut card, 0x02, 0, &[&FILE, EMPTY, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+}
+
+/// A stranger who selects the domain on another channel ends no STORE DATA that is for the domain itself.
+#[test]
+fn data_for_the_domain_itself_go_on_whoever_selects_it_elsewhere() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    open_channel(&mut card);
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x10, 0x00], &hex("42035A")), 0x9000);
+    assert_eq!(kit::select_on(&mut card, 1, &[]).1, 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0x01], &hex("5A5A")), 0x9000);
+    assert_eq!(host.send(&mut card, [0x80, 0xCA, 0x00, 0x42], &[]), (hex("42035A5A5A"), 0x9000));
 }
