@@ -366,6 +366,22 @@ fn a_holder_beside_the_delegate_serves_it() {
     }
 }
 
+/// Policy 08 is about delegates under a manager that is above the accepting domain, too: in a hierarchy of its own it
+/// takes nothing from them.
+#[test]
+fn a_domain_accepts_delegates_of_its_own_managers_alone() {
+    let mut bench = bench();
+    let mut card = prepare(&mut bench, true, true);
+    for (extradited, status) in [(false, 0x9000), (true, 0x6985)] {
+        if extradited {
+            let mut host = isd(&mut card);
+            assert_eq!(host.install(&mut card, 0x10, 0, &[&OTHER, EMPTY, &OTHER, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+        }
+        let mut host = delegate(&mut card);
+        assert_eq!(signed(&mut card, &mut host, 0x02, &[&PACKAGE, &OTHER, &hash(), EMPTY]).1, status);
+    }
+}
+
 #[test]
 fn a_public_token_key_verifies_through_the_platform() {
     let mut bench = bench();

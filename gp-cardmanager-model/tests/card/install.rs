@@ -569,6 +569,26 @@ fn a_domain_that_accepts_nothing_gets_nothing() {
     }
 }
 
+/// Policy C0 is any manager in the hierarchy of the accepting domain, above it or not; F0 is any manager at all.
+#[test]
+fn a_hierarchy_ends_with_the_domain_at_its_top() {
+    for (parameters, beside, apart) in
+        [("C903820180", 0x6985, 0x6985), ("C9038201C0", 0x9000, 0x6985), ("C9038201F0", 0x9000, 0x9000)]
+    {
+        let mut bench = Bench::new();
+        let mut card = bench.card();
+        domain(&mut card, &DOMAIN, "80", parameters);
+        domain(&mut card, &SECOND, "804000", "C900");
+        let load: [&[u8]; 5] = [&PACKAGE, &DOMAIN, EMPTY, EMPTY, EMPTY];
+        let mut host = enter(&mut card, &SECOND);
+        assert_eq!(host.install(&mut card, 0x02, 0, &load).1, beside, "{parameters}");
+        let mut host = isd(&mut card);
+        assert_eq!(host.install(&mut card, 0x10, 0, &[&SECOND, EMPTY, &SECOND, EMPTY, EMPTY, EMPTY]).1, 0x9000);
+        let mut host = enter(&mut card, &SECOND);
+        assert_eq!(host.install(&mut card, 0x02, 0, &load).1, apart, "{parameters}");
+    }
+}
+
 #[test]
 fn extradition_by_others_is_a_policy() {
     for policy in [false, true] {
