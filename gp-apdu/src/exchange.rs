@@ -51,7 +51,8 @@ pub enum Progress {
 ///
 /// - **Chaining.** A command of form [`Form::Chained`] that is longer than one segment is cut. The header of each segment
 ///   is written over data already sent; Le goes with the last one. An error status in between ends the exchange as its
-///   response: the card has refused the chain. Any other answer there but a bare `9000` is [`Error::BrokenChain`].
+///   response: the card has refused the chain, and has not seen the whole command
+///   ([`refused_early`](Self::refused_early)). Any other answer there but a bare `9000` is [`Error::BrokenChain`].
 /// - **`61xx`** is answered with GET RESPONSE of ISO class on the same logical channel (a foreign class keeps its own),
 ///   asking for as much as is announced and fits. Each part is received over the status word of the one before; the
 ///   response is the data of all parts and the last status word.
@@ -77,6 +78,7 @@ pub struct Exchange {
     have: usize,
     parts: u16,
     phase: Phase,
+    refused_early: bool,
 }
 
 /// What the next answer is an answer to.
@@ -124,6 +126,7 @@ impl Exchange {
             end: 0,
             have: 0,
             parts: 0,
+            refused_early: false,
             phase: Phase::Command { repeatable: le.is_some() && !protected },
         };
         match form {
@@ -172,6 +175,10 @@ impl Exchange {
         match phase {
             Phase::Segment if status.is_success() && data.is_empty() => self.next_segment(command),
             Phase::Segment if !status.is_error() => Err(Error::BrokenChain),
+            Phase::Segment => {
+                self.refused_early = true;
+                Ok(Progress::Done(self.have.saturating_add(received)))
+            }
             Phase::Command { repeatable: true } | Phase::Part { repeatable: true }
                 if data.is_empty() && status.corrected_le().is_some() =>
             {
@@ -183,6 +190,13 @@ impl Exchange {
             }
             _ => Ok(Progress::Done(self.have.saturating_add(received))),
         }
+    }
+
+    /// Did the card refuse the command before its last segment was sent? Of a command with a MAC it has not seen the MAC then,
+    /// and no answer to it is protected.
+    #[must_use]
+    pub const fn refused_early(&self) -> bool {
+        self.refused_early
     }
 
     fn next_segment(&mut self, command: &mut [u8]) -> Result<Progress, Error> {

@@ -307,7 +307,7 @@ impl<'b, O: Observer> Host<'b, O> {
     ///
     /// # Errors
     /// What the operation answers. [`Failure::Apdu`] and [`Failure::Channel`]: the exchange broke or the protection was
-    /// wrong; the session is over. [`Failure::State`] when nothing was under way.
+    /// wrong; the session is over. So it is when the card refuses a chain before it is whole. [`Failure::State`] when nothing was under way.
     pub fn digest<T: Task>(&mut self, task: &mut T, received: usize) -> Result<Next, Failure> {
         let (mut exchange, protected) = self.flight.take().ok_or(Failure::State)?;
         let incoming = self.response.get_mut(self.kept..).unwrap_or_default();
@@ -320,7 +320,14 @@ impl<'b, O: Observer> Host<'b, O> {
                 self.flight = Some((exchange, protected));
                 Ok(Next::Transmit)
             }
-            Ok(Progress::Done(len)) => self.answered(task, len, protected),
+            Ok(Progress::Done(len)) => {
+                let early = exchange.refused_early();
+                if early && protected {
+                    // The card has not seen the MAC, so the ends of the channel are apart.
+                    self.slot.kill();
+                }
+                self.answered(task, len, protected && !early)
+            }
             Err(error) => {
                 self.slot.kill();
                 Err(error.into())
@@ -358,7 +365,7 @@ impl<'b, O: Observer> Host<'b, O> {
         let mut command = draft.finish(protected)?;
         self.observer.see(Event::Plain(command.as_command()));
         match (cover, self.slot.channel_mut()) {
-            (Cover::PlainClosing | Cover::Handshake, _) => self.slot.close(),
+            (Cover::PlainClosing | Cover::Handshake, _) => self.slot.close_on(self.channel),
             (_, Some(channel)) if protected => channel.wrap(&mut command)?,
             _ => {}
         }

@@ -73,13 +73,15 @@ impl PutKeyTarget {
         Ok(Self { replaces: if p1 == 0 { None } else { Some(p1) }, first_id: p2 & HIGHEST, several: p2 & FLAG != 0 })
     }
 
-    /// Is what is to be replaced a version that P1 can say, 01..7F? Initial keys with version FF cannot be named (GPCS 11.8.2.1).
+    /// Is what is to be replaced a version that P1 can say, 01..7F, and the first identifier one that P2 can say, 00..7F? Initial
+    /// keys with version FF cannot be named (GPCS 11.8.2.1).
     ///
     /// # Errors
     /// `BadValue`.
     pub fn check(self) -> Result<(), Error> {
         match self.replaces {
             Some(version) if !(1..=HIGHEST).contains(&version) => Err(Error::at(ErrorKind::BadValue, 0)),
+            _ if self.first_id > HIGHEST => Err(Error::at(ErrorKind::BadValue, 0)),
             _ => Ok(()),
         }
     }

@@ -273,6 +273,13 @@ fn rotate(
             if !rotation.fits(new) || rotation.new_version() != plan.version {
                 return Err(Outcome::Usage(format!("{} belongs to another rotation", path.display())));
             }
+            if rotation.is_finished() {
+                let keys = format!("keys of version {:02X}", plan.version);
+                session.console().finding(&format!("{keys}: the rotation is finished, there is nothing to do."));
+                let done = json!({"event": "done", "what": "finished before", "object": keys, "authentic": true});
+                session.console().json(&done);
+                return Ok(());
+            }
             session
                 .console()
                 .finding(&format!("An interrupted rotation is taken up where it was: {:?}.", rotation.stage()));

@@ -192,7 +192,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let mut own = keys.iter().filter(|slot| slot.owner == Some(domain) && stays(slot.version));
             own.any(|slot| KeySet::find(keys, domain, slot.version.max(1)).is_some())
         };
-        let stays = |version: u8| !(0..=3).any(|id| wanted.matches(version, id));
+        let stays = |version: u8| !(1..=3).any(|id| wanted.matches(version, id));
         if sets(&|_| true) && !sets(&stays) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }

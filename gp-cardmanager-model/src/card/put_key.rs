@@ -205,6 +205,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::WRONG_DATA);
             }
         }
+        // The last set that opens sessions with the domain is neither taken apart nor shut away (Amendment D 4.1.3).
+        let replaced = |old: &KeySlot| is_replaced(slots, owner, replaces, old);
+        let serves = KeySet::find_for(slots, owner, 0, |set| set.serves(slots, false)).is_some();
+        if serves && !has_set(slots, owner, replaced) {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         // STORE DATA may bring keys of several sets.
         for enc in 0..self.memory.keys.len() {
             let slots = &*self.memory.keys;
@@ -252,14 +258,7 @@ pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8
     if !slots.iter().any(|slot| slot.pending && slot.owner == Some(owner)) {
         return;
     }
-    let replaced = |old: &KeySlot| {
-        slots.iter().any(|new| {
-            new.pending
-                && new.owner == Some(owner)
-                && new.id == old.id
-                && replaces.unwrap_or(new.version) == old.version
-        })
-    };
+    let replaced = |old: &KeySlot| is_replaced(slots, owner, replaces, old);
     let complete = completes_set(slots, owner, replaced);
     for (at, old) in slots.iter().enumerate().filter(|(_, slot)| slot.owner == Some(owner) && !slot.pending) {
         if replaced(old) || (complete && matches!(old.version, 0x00 | 0xFF)) {
@@ -278,17 +277,33 @@ pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8
     }
 }
 
+/// Does a staged key take the place of this one?
+fn is_replaced(slots: &[KeySlot], owner: Index, replaces: Option<u8>, old: &KeySlot) -> bool {
+    slots.iter().any(|new| {
+        new.pending && new.owner == Some(owner) && new.id == old.id && replaces.unwrap_or(new.version) == old.version
+    })
+}
+
 /// Do the staged keys, with those that stay, make a key set that opens sessions with the security domain?
 fn completes_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
-    let length = |version: u8, id: u8| {
+    let mut staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner));
+    staged.any(|slot| is_set(slots, owner, slot.version, &replaced))
+}
+
+/// Will there be any such set?
+fn has_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
+    let mut own = slots.iter().filter(|slot| slot.owner == Some(owner));
+    own.any(|slot| is_set(slots, owner, slot.version, &replaced))
+}
+
+/// Is there a whole set of this version that opens sessions with the domain, when what is staged has taken its place?
+fn is_set(slots: &[KeySlot], owner: Index, version: u8, replaced: &impl Fn(&KeySlot) -> bool) -> bool {
+    let length = |id: u8| {
         let mut own = slots.iter().filter(|slot| slot.owner == Some(owner) && slot.version == version);
         let whole = |slot: &&KeySlot| is_first_aes(slot, id) && slot.serves(false) && (slot.pending || !replaced(slot));
         own.find(whole).map(|slot| slot.length)
     };
-    slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner)).any(|slot| {
-        let lengths = [1, 2, 3].map(|id| length(slot.version, id));
-        matches!(lengths, [Some(enc), Some(mac), Some(dek)] if enc == mac && mac == dek)
-    })
+    matches!([1, 2, 3].map(length), [Some(enc), Some(mac), Some(dek)] if enc == mac && mac == dek)
 }
 
 /// The beginning of an AES key with this identifier.

@@ -81,9 +81,7 @@ impl Task for CloseChannel {
             accepted(ins::MANAGE_CHANNEL, reply)?;
             self.was_open = true;
         }
-        if slot.channel().is_some_and(|session| session.channel() == self.channel) {
-            slot.close();
-        }
+        slot.close_on(self.channel);
         Ok(Step::Done)
     }
 

@@ -7,6 +7,7 @@ use gp_scp03::{Key, KeyId, Reply, StaticKeys};
 use subtle::ConstantTimeEq;
 
 use super::{Cover, Draft, Failure, Origin, Slot, Step, Task, accepted};
+use crate::error::{Error, ErrorKind};
 use crate::put_key::{BlockForm, CHECK_VALUE_LEN, Dek, NewKey, PutKeyAnswer, PutKeyTarget, PutKeyWriter};
 
 /// Keys to put.
@@ -70,7 +71,7 @@ impl<'a, D: Dek> PutKeys<'a, D> {
         Self { target, version, keys, dek, form: BlockForm::WithLength, put }
     }
 
-    /// Gives the first key this identifier, and the next ones those that follow.
+    /// Gives the first key this identifier, and the next ones those that follow, up to 7F.
     #[must_use]
     pub fn with_first_id(mut self, id: u8) -> Self {
         self.target.first_id = id;
@@ -81,6 +82,16 @@ impl<'a, D: Dek> PutKeys<'a, D> {
     #[must_use]
     pub fn with_form(self, form: BlockForm) -> Self {
         Self { form, ..self }
+    }
+
+    /// The identifier behind that of the last key.
+    fn end_id(&self) -> usize {
+        let count = match self.keys {
+            NewKeys::Set(_) => 3,
+            NewKeys::Aes(_) => 1,
+            NewKeys::Other(keys) => keys.len(),
+        };
+        usize::from(self.target.first_id).saturating_add(count)
     }
 
     /// Do the check values of the answer fit, as the specification computes them, or over zeros?
@@ -121,6 +132,9 @@ impl<D: Dek> Task for PutKeys<'_, D> {
     type Output<'r> = KeysPut;
 
     fn command(&mut self, draft: &mut Draft<'_>) -> Result<Cover, Failure> {
+        if self.end_id() > 0x80 {
+            return Err(Error::at(ErrorKind::BadValue, 0).into());
+        }
         let Self { target, version, keys, dek, form, .. } = self;
         target.check()?;
         draft.begin_chainable(target.header()).push_with(|room| {
@@ -149,8 +163,14 @@ impl<D: Dek> Task for PutKeys<'_, D> {
     fn reply(&mut self, reply: Reply<'_>, slot: &mut Slot) -> Result<Step, Failure> {
         self.put.origin = Origin::of(&reply);
         let response = accepted(ins::PUT_KEY, reply)?;
-        if let (NewKeys::Set(_), Some(replaced)) = (self.keys, self.target.replaces) {
-            slot.rename_keys(replaced, self.version);
+        if let Some(replaced) = self.target.replaces.filter(|replaced| *replaced != self.version) {
+            // A set has the identifiers 1 to 3.
+            let (first, end) = (usize::from(self.target.first_id), self.end_id());
+            if first <= 1 && end > 3 {
+                slot.rename_keys(replaced, self.version);
+            } else if first <= 3 && end > 1 {
+                slot.part_keys(replaced);
+            }
         }
         let answer = PutKeyAnswer::parse(response.data)?;
         if answer.version != self.version {

@@ -22,7 +22,8 @@ use subtle::ConstantTimeEq;
 use super::handshake::Handshake;
 use super::{Cover, Draft, Failure, Guard, NewKeys, PutKeys, Refusal, Slot, Step, Task, accepted, delete};
 use crate::delete::{Delete, DeleteKeys};
-use crate::put_key::BlockForm;
+use crate::error::{self, ErrorKind};
+use crate::put_key::{BlockForm, PutKeyTarget};
 
 /// How far a rotation has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -106,6 +107,17 @@ impl Rotation {
     #[must_use]
     pub fn replace(old_version: u8, new_version: u8, new: &StaticKeys) -> Self {
         Self::prepare(old_version, new_version, true, new)
+    }
+
+    /// Can PUT KEY name these versions (GPCS 11.8.2): the new one, and the old one where it is replaced?
+    fn check(&self) -> Result<(), Failure> {
+        let target = PutKeyTarget { replaces: self.replace.then_some(self.old_version), first_id: 1, several: true };
+        target.check()?;
+        if (1..=0x7F).contains(&self.new_version) {
+            Ok(())
+        } else {
+            Err(error::Error::at(ErrorKind::BadValue, 0).into())
+        }
     }
 
     fn prepare(old_version: u8, new_version: u8, replace: bool, new: &StaticKeys) -> Self {
@@ -421,6 +433,7 @@ where
         if !self.rotation.fits(self.new) {
             return Err(Failure::OtherKeys);
         }
+        self.rotation.check()?;
         match self.rotation.stage {
             RotationStage::Prepared => self.open_old(),
             RotationStage::Sent | RotationStage::Stored | RotationStage::Proved => self.open_new(),

@@ -8,6 +8,7 @@
 //!              SELECT, INITIALIZE UPDATE, MANAGE CHANNEL (close), Host::reset
 //! ```
 
+use gp_apdu::LogicalChannel;
 use gp_scp03::{Reply, SecureChannel};
 
 use super::Failure;
@@ -29,7 +30,8 @@ enum Place {
     #[default]
     Empty,
     Open(SecureChannel),
-    Dead,
+    /// One that was on this logical channel.
+    Dead(LogicalChannel),
 }
 
 impl Slot {
@@ -38,7 +40,7 @@ impl Slot {
     pub const fn channel(&self) -> Option<&SecureChannel> {
         match &self.place {
             Place::Open(channel) => Some(channel),
-            Place::Empty | Place::Dead => None,
+            Place::Empty | Place::Dead(_) => None,
         }
     }
 
@@ -46,18 +48,18 @@ impl Slot {
     pub const fn channel_mut(&mut self) -> Option<&mut SecureChannel> {
         match &mut self.place {
             Place::Open(channel) => Some(channel),
-            Place::Empty | Place::Dead => None,
+            Place::Empty | Place::Dead(_) => None,
         }
     }
 
     /// Did a channel die here, by a wrong answer or a lost one?
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        matches!(self.place, Place::Dead)
+        matches!(self.place, Place::Dead(_))
     }
 
-    /// The key version that the session was opened with, or that PUT KEY gave its set since; `None` without a session, or when its keys came from
-    /// elsewhere.
+    /// The key version that the session was opened with, or that PUT KEY gave its set since; `None` without a session, when its
+    /// keys came from elsewhere, or when PUT KEY gave another version to a part of the set.
     #[must_use]
     pub const fn key_version(&self) -> Option<u8> {
         self.key_version
@@ -79,6 +81,25 @@ impl Slot {
     pub(super) fn rename_keys(&mut self, replaced: u8, key_version: u8) {
         if self.key_version == Some(replaced) {
             self.key_version = Some(key_version);
+        }
+    }
+
+    /// The keys that the session stands on are of two versions now.
+    pub(super) fn part_keys(&mut self, replaced: u8) {
+        if self.key_version == Some(replaced) {
+            self.key_version = None;
+        }
+    }
+
+    /// Ends the session, if it is on this logical channel: what was opened on another one goes on.
+    pub(super) fn close_on(&mut self, at: LogicalChannel) {
+        let session = match &self.place {
+            Place::Empty => return,
+            Place::Open(channel) => channel.channel(),
+            Place::Dead(channel) => *channel,
+        };
+        if session == at {
+            self.close();
         }
     }
 
@@ -109,7 +130,7 @@ impl Slot {
     pub(super) fn kill(&mut self) {
         if let Place::Open(channel) = &mut self.place {
             channel.close();
-            self.place = Place::Dead;
+            self.place = Place::Dead(channel.channel());
         }
     }
 
@@ -119,7 +140,7 @@ impl Slot {
         match channel.unwrap(answer) {
             Ok(reply) => Ok(reply),
             Err(error) => {
-                self.place = Place::Dead;
+                self.place = Place::Dead(channel.channel());
                 Err(error.into())
             }
         }

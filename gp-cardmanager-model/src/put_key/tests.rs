@@ -265,6 +265,11 @@ proptest! {
         let form = if long { BlockForm::WithLength } else { BlockForm::Bare };
         let mut buf = [0; 2400];
         let mut writer = PutKeyWriter::new(&mut buf, 0x7F, form).unwrap();
+        // Keys of these types have a check value.
+        let mut keys = keys;
+        for (components, checked, _) in &mut keys {
+            *checked |= matches!(components[0].0, KeyType::AES | KeyType::DES);
+        }
         for (components, checked, extended) in &keys {
             let components: Vec<NewComponent<'_>> = components
                 .iter()

@@ -87,8 +87,9 @@ impl<'b> PutKeyWriter<'b> {
     /// Adds a key.
     ///
     /// # Errors
-    /// `Missing` without components; `BadLength` for an empty value, one above 65535 octets, or a check value that
-    /// is neither 0 nor 3 octets; `BadValue` for the component type FF; `Dek`; `BufferFull`.
+    /// `Missing` without components, or without the check value of an AES or DES key; `BadLength` for an empty value, one above 65535 octets, or a check value that
+    /// is neither 0 nor 3 octets; `BadValue` for the component type FF and, in the basic form, for one below 80 behind the
+    /// first component, where it would be read as the length of a check value; `Dek`; `BufferFull`.
     pub fn key(&mut self, key: &NewKey<'_>, dek: &mut impl Dek) -> Result<&mut Self, Error> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -111,6 +112,14 @@ impl<'b> PutKeyWriter<'b> {
         }
         if ![0, CHECK_VALUE_LEN].contains(&key.check_value.len()) {
             return here(&self.out, ErrorKind::BadLength);
+        }
+        let first = key.components.first().map(|component| component.key_type);
+        if matches!(first, Some(KeyType::AES | KeyType::DES)) && key.check_value.is_empty() {
+            return here(&self.out, ErrorKind::Missing);
+        }
+        let behind = key.components.get(1..).unwrap_or_default();
+        if key.extended.is_none() && behind.iter().any(|component| component.key_type.0 <= HIGHEST) {
+            return here(&self.out, ErrorKind::BadValue);
         }
         for component in key.components {
             if component.value.is_empty() {

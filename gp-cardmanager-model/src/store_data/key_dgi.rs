@@ -15,7 +15,7 @@
 use crate::error::{Error, ErrorKind};
 use crate::key_info::{KeyAccess, KeyUsage};
 use crate::lv::{Out, each_object, once};
-use crate::put_key::{Dek, KeyType, SecretBlock, aes_key, encrypt};
+use crate::put_key::{CHECK_VALUE_LEN, Dek, KeyType, SecretBlock, aes_key, encrypt};
 use core::fmt;
 use gp_scp03::Key;
 use gp_tlv::{Dgi, DgiReader, Tag, Writer};
@@ -371,9 +371,10 @@ impl fmt::Debug for NewKeyItem<'_> {
 ///
 /// # Errors
 /// `Missing` without an item, without a usage, or without the check value of an AES or DES key; `BadLength` for a value
-/// that is not of the length described; `BadValue` for a type that has no DGI or a parameter outside `0030` to `0035`;
-/// `Unexpected` for a parameter that does not follow an ECC key, or is followed by one with a
-/// description; `Dek`; `BufferFull`.
+/// that is not of the length described, and for a check value that is neither 0 nor 3 octets; `BadValue` for a type that has
+/// no DGI, a parameter outside `0030` to `0035`, a version outside 01..7F or an identifier above 7F; `Unexpected` for a
+/// parameter that does not follow an ECC key, or is followed by one with a description, and for a component whose usage or
+/// access is not that of the same key's component before it; `Dek`; `BufferFull`.
 pub fn write_keys<'b>(items: &[NewKeyItem<'_>], dek: &mut impl Dek, buf: &'b mut [u8]) -> Result<&'b mut [u8], Error> {
     let mut out = Out::new(buf);
     match write(items, dek, &mut out) {
@@ -397,6 +398,7 @@ fn write(items: &[NewKeyItem<'_>], dek: &mut impl Dek, out: &mut Out<'_>) -> Res
     })?;
     let mut ecc = false;
     let mut after_parameter = false;
+    let mut before: Option<&KeyDescription<'_>> = None;
     for item in items {
         let parameter_before = core::mem::replace(&mut after_parameter, matches!(item, NewKeyItem::CurveParameter(..)));
         match item {
@@ -421,6 +423,16 @@ fn write(items: &[NewKeyItem<'_>], dek: &mut impl Dek, out: &mut Out<'_>) -> Res
                     return Err(wrong(ErrorKind::Unexpected));
                 }
                 let dgi = value_dgi(key.key_type).ok_or(wrong(ErrorKind::BadValue))?;
+                if !(1..=0x7F).contains(&key.version) || key.id > 0x7F {
+                    return Err(wrong(ErrorKind::BadValue));
+                }
+                if ![0, CHECK_VALUE_LEN].contains(&key.check_value.len()) {
+                    return Err(wrong(ErrorKind::BadLength));
+                }
+                if before.is_some_and(|before| before.contradicts(key)) {
+                    return Err(wrong(ErrorKind::Unexpected));
+                }
+                before = Some(key);
                 let checked = matches!(key.key_type, KeyType::AES | KeyType::DES);
                 if key.usage.is_none() || (checked && key.check_value.is_empty()) {
                     return Err(wrong(ErrorKind::Missing));

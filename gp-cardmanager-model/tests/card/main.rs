@@ -11,6 +11,7 @@ mod get_data;
 mod get_status;
 mod host;
 mod install;
+mod keys;
 mod load;
 mod manage_channel;
 mod model;

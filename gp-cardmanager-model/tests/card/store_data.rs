@@ -283,7 +283,10 @@ fn keys_come_in_groups() {
     };
     refused(&mut host, &mut card, store(DGI, 0), &one(0x44, [0; 3], &dek), 0x6982);
     refused(&mut host, &mut card, store(DGI, 0), &one(0x44, key.kcv(), &key), 0x6982);
-    refused(&mut host, &mut card, store(DGI, 0), &one(0xFF, key.kcv(), &dek), 0x6A80);
+    let mut of_no_version = one(0x44, key.kcv(), &dek);
+    let at = of_no_version.windows(3).position(|window| window == [0x83, 0x01, 0x44]).unwrap();
+    of_no_version[at + 2] = 0xFF;
+    refused(&mut host, &mut card, store(DGI, 0), &of_no_version, 0x6A80);
     refused(&mut host, &mut card, store(DGI, 0), &one(0x44, key.kcv(), &dek)[20..], 0x6A80);
     // One key twice.
     let twice = [one(0x44, key.kcv(), &dek), one(0x44, key.kcv(), &dek)].concat();

@@ -1,5 +1,6 @@
 //! The host's operations against recorded sessions and a card of a few lines.
 
+mod corners;
 mod delegated;
 mod discovery;
 mod handshake;
