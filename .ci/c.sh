@@ -46,6 +46,12 @@ printf '#include "gp.h"\nint main(void) { return 0; }\n' >"$built/header.c"
 gcc -std=c99 "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
 g++ -std=c++17 -x c++ "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
 "$built/tests"
+# The same with an engine that computes with the session keys, which the default library has no place for.
+CARGO_TARGET_DIR=$target/archive/external-aes \
+    cargo build --locked --release -q --manifest-path gp-ffi/archive/Cargo.toml --features external-aes
+gcc -std=c99 "${warnings[@]}" -DGP_TEST_EXTERNAL_AES -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
+    "${include[@]}" "${tests[@]}" "$target/archive/external-aes/release/libgp_ffi.a" -o "$built/tests-engine"
+"$built/tests-engine" | tail -1
 gcc -std=c99 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" "${tests[@]}" \
     "$library" -o "$built/tests-sanitized"
 "$built/tests-sanitized" | tail -1

@@ -83,12 +83,12 @@ static void expand(const uint8_t *key, size_t key_len, uint8_t *words)
     }
 }
 
-static void encrypt_block(const module_slot *slot, unsigned key, uint8_t *block)
+static void encrypt_block(const uint8_t *key, size_t key_len, uint8_t *block)
 {
     const uint8_t *s = s_box();
     uint8_t words[15 * BLOCK];
-    size_t rounds = slot->key_len / 4 + 6, round, i;
-    expand(slot->keys[key - 1], slot->key_len, words);
+    size_t rounds = key_len / 4 + 6, round, i;
+    expand(key, key_len, words);
     mix(block, words);
     for (round = 1; round <= rounds; round++) {
         uint8_t old[BLOCK];
@@ -105,6 +105,38 @@ static void encrypt_block(const module_slot *slot, unsigned key, uint8_t *block)
         mix(block, words + round * BLOCK);
     }
     memset(words, 0, sizeof words);
+}
+
+static void decrypt_block(const uint8_t *key, size_t key_len, uint8_t *block)
+{
+    const uint8_t *s = s_box();
+    uint8_t words[15 * BLOCK];
+    size_t round = key_len / 4 + 6, i;
+    expand(key, key_len, words);
+    mix(block, words + round * BLOCK);
+    while (round-- > 0) {
+        uint8_t old[BLOCK];
+        for (i = 0; i < BLOCK; i++) {
+            unsigned octet = 0;
+            while (s[octet] != block[i]) {
+                octet++;
+            }
+            old[(i + 4 * (i % 4)) % BLOCK] = (uint8_t)octet;
+        }
+        mix(old, words + round * BLOCK);
+        for (i = 0; i < BLOCK; i++) {
+            const uint8_t *column = old + i / 4 * 4;
+            block[i] = round == 0 ? old[i]
+                                  : (uint8_t)(product(old[i], 14) ^ product(column[(i + 1) % 4], 11) ^
+                                              product(column[(i + 2) % 4], 13) ^ product(column[(i + 3) % 4], 9));
+        }
+    }
+    memset(words, 0, sizeof words);
+}
+
+static void encrypt_slot(const module_slot *slot, unsigned key, uint8_t *block)
+{
+    encrypt_block(slot->keys[key - 1], slot->key_len, block);
 }
 
 /* The next subkey of CMAC (SP 800-38B 6.1). */
@@ -132,20 +164,20 @@ static int32_t module_cmac(void *context, uint8_t key, const gp_slice *parts, si
     for (part = 0; part < count; part++) {
         for (i = 0; i < parts[part].len; i++) {
             if (filled == BLOCK) {
-                encrypt_block(slot, key, chain);
+                encrypt_slot(slot, key, chain);
                 filled = 0;
             }
             chain[filled++] ^= parts[part].ptr[i];
         }
     }
-    encrypt_block(slot, key, subkey);
+    encrypt_slot(slot, key, subkey);
     next_subkey(subkey);
     if (filled < BLOCK) {
         next_subkey(subkey);
         chain[filled] ^= 0x80;
     }
     mix(chain, subkey);
-    encrypt_block(slot, key, chain);
+    encrypt_slot(slot, key, chain);
     memcpy(mac, chain, BLOCK);
     return 0;
 }
@@ -162,7 +194,7 @@ static int32_t module_encrypt(void *context, uint8_t key, uint8_t *data, size_t 
         if (at > 0) {
             mix(data + at, data + at - BLOCK);
         }
-        encrypt_block(slot, key, data + at);
+        encrypt_slot(slot, key, data + at);
     }
     return 0;
 }
@@ -184,4 +216,33 @@ gp_key_source module_source(module_slot *slot)
     source.encrypt = module_encrypt;
     source.key_len = slot->key_len;
     return source;
+}
+
+/* An engine that fails may leave anything: here the block is done before it says so. */
+static int32_t engine_answer(void *context)
+{
+    module_engine *engine = (module_engine *)context;
+    engine->blocks++;
+    return engine->blocks == engine->fails_at ? -1 : 0;
+}
+
+static int32_t engine_encrypt(void *context, const uint8_t *key, size_t key_len, uint8_t *block)
+{
+    encrypt_block(key, key_len, block);
+    return engine_answer(context);
+}
+
+static int32_t engine_decrypt(void *context, const uint8_t *key, size_t key_len, uint8_t *block)
+{
+    decrypt_block(key, key_len, block);
+    return engine_answer(context);
+}
+
+gp_aes module_aes(module_engine *engine)
+{
+    gp_aes aes;
+    aes.context = engine;
+    aes.encrypt = engine_encrypt;
+    aes.decrypt = engine_decrypt;
+    return aes;
 }

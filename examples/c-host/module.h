@@ -21,4 +21,15 @@ void module_fill(module_slot *slot, const uint8_t *enc, const uint8_t *mac, cons
 /* What the library is given instead of keys. The slot stays as long as the source is used. */
 gp_key_source module_source(module_slot *slot);
 
+/* An AES engine that keeps no key: it is handed one with each block. */
+typedef struct {
+    /* How many blocks it has done. */
+    unsigned blocks;
+    /* Which of them it fails at, alone; 0 for none. */
+    unsigned fails_at;
+} module_engine;
+
+/* What a session is given, to compute with its keys (`gp_session_use_aes`). The engine stays as long as the session. */
+gp_aes module_aes(module_engine *engine);
+
 #endif

@@ -461,6 +461,25 @@ typedef struct gp_key_info {
     uint8_t has_sequence;
 } gp_key_info;
 
+/*
+ AES of one block under one key: the forward cipher or its inverse, on the 16 octets of `block` where they are, under a
+ key of 16, 24 or 32 octets. Answers 0 when it did.
+ */
+typedef int32_t (*gp_aes_block)(void *context, const uint8_t *key, size_t key_len, uint8_t *block);
+
+/*
+ The AES engine of a device. The session keys lie in the session; the engine is handed one of them with each block, and
+ keeps nothing from call to call.
+ */
+typedef struct gp_aes {
+    /* Handed to the functions. */
+    void *context;
+    /* The forward cipher. */
+    gp_aes_block encrypt;
+    /* The inverse cipher: for answers with R-ENCRYPTION. */
+    gp_aes_block decrypt;
+} gp_aes;
+
 /* What an answer is worth, and its status word. */
 typedef struct gp_reply {
     /* One of `GP_REPLY_AUTHENTIC`, `GP_REPLY_PLAIN`, `GP_REPLY_REFUSED`. */
@@ -494,6 +513,9 @@ typedef struct gp_tlv_object {
 
 /* A function of a table reported an error. */
 #define GP_E_CALLBACK -5
+
+/* The library was built without what was asked for. */
+#define GP_E_UNSUPPORTED -6
 
 /* A key is not 16, 24 or 32 octets long, or the keys of a set differ in length. */
 #define GP_E_KEY_LENGTH -100
@@ -546,7 +568,7 @@ typedef struct gp_tlv_object {
 /* Nobody vouches for the answer. */
 #define GP_E_NOT_AUTHENTIC -116
 
-/* The keys are not there, or the module that holds them failed. */
+/* The keys are not there, or the module that holds them failed, or the engine that computes with them. */
 #define GP_E_KEY_SOURCE -117
 
 /* The octets end too early. */
@@ -962,6 +984,18 @@ gp_status gp_session_challenged(struct gp_session *session,
                                 struct gp_key_info *info);
 
 /*
+ From now on an engine computes with the keys of this session: cryptograms, MACs, encryption. To be called after
+ `gp_session_challenged` and before `gp_session_authenticate`, whose key set or source derives the session keys as ever.
+
+ Where a function of the engine fails, the step answers `GP_E_KEY_SOURCE`, nothing of the message is left, and the session
+ is over. `GP_E_UNSUPPORTED`: the library was built without the feature `external-aes`, and nothing has changed.
+
+ Rule: the structure stays as it is, and its functions callable, until the session is closed, or the host that took it.
+ */
+gp_status gp_session_use_aes(struct gp_session *session,
+                             const struct gp_aes *aes);
+
+/*
  Verifies the card cryptogram with these keys and, if it holds, writes EXTERNAL AUTHENTICATE (21 or 37 octets) into the
  buffer. `level` is 0x00, 0x01, 0x03, 0x11, 0x13 or 0x33. Any error but of the arguments ends the session, and nothing
  is to be sent.
@@ -984,14 +1018,16 @@ gp_status gp_session_confirm(struct gp_session *session,
 
 /*
  Protects the command in the buffer, in place: it grows by up to 16 octets of padding and 16 of C-MAC. Any error leaves
- command and session as they were.
+ command and session as they were, but `GP_E_KEY_SOURCE`: the engine that `gp_session_use_aes` named failed, the session
+ is over, and the buffer is empty.
  */
 gp_status gp_session_wrap(struct gp_session *session,
                           struct gp_buf *apdu);
 
 /*
  Verifies and decrypts the answer in the buffer, in place: afterwards the buffer holds its data, and `reply` (which may
- be null) says what it is worth and its status word. `GP_E_SECURITY` ends the session and wipes it.
+ be null) says what it is worth and its status word. `GP_E_SECURITY` ends the session and wipes it, and so does
+ `GP_E_KEY_SOURCE`, when the engine that `gp_session_use_aes` named failed.
  */
 gp_status gp_session_unwrap(struct gp_session *session,
                             struct gp_buf *apdu,

@@ -16,6 +16,7 @@ use core::mem::{MaybeUninit, align_of, size_of};
 
 use crate::status::{Code, GP_E_ARGUMENT, GP_E_STATE, GP_OK, gp_status};
 
+mod aes;
 mod apdu;
 mod applets;
 mod card;
@@ -26,6 +27,7 @@ mod session;
 mod sizes;
 mod tlv;
 
+pub use aes::*;
 pub use apdu::*;
 pub use applets::*;
 pub use card::*;

@@ -37,6 +37,8 @@ pub const GP_E_BUFFER: gp_status = -3;
 pub const GP_E_SIZE: gp_status = -4;
 /// A function of a table reported an error.
 pub const GP_E_CALLBACK: gp_status = -5;
+/// The library was built without what was asked for.
+pub const GP_E_UNSUPPORTED: gp_status = -6;
 /// A key is not 16, 24 or 32 octets long, or the keys of a set differ in length.
 pub const GP_E_KEY_LENGTH: gp_status = -100;
 /// A challenge is not 8 or 16 octets long.
@@ -71,7 +73,7 @@ pub const GP_E_MESSAGE_LIMIT: gp_status = -114;
 pub const GP_E_COUNTER: gp_status = -115;
 /// Nobody vouches for the answer.
 pub const GP_E_NOT_AUTHENTIC: gp_status = -116;
-/// The keys are not there, or the module that holds them failed.
+/// The keys are not there, or the module that holds them failed, or the engine that computes with them.
 pub const GP_E_KEY_SOURCE: gp_status = -117;
 /// The octets end too early.
 pub const GP_E_APDU_TRUNCATED: gp_status = -200;
@@ -146,6 +148,7 @@ const CODES: &[(gp_status, &CStr)] = &[
     (GP_E_BUFFER, c"the buffer is too small"),
     (GP_E_SIZE, c"the context is too small for this library"),
     (GP_E_CALLBACK, c"a function of the caller failed"),
+    (GP_E_UNSUPPORTED, c"the library was built without it"),
     (GP_E_KEY_LENGTH, c"a key is not 16, 24 or 32 octets long, or the keys of a set differ"),
     (GP_E_CHALLENGE_LENGTH, c"a challenge is not 8 or 16 octets long"),
     (GP_E_AID_LENGTH, c"an AID is not 5 to 16 octets long"),
@@ -163,7 +166,7 @@ const CODES: &[(gp_status, &CStr)] = &[
     (GP_E_MESSAGE_LIMIT, c"the limit of messages is reached"),
     (GP_E_COUNTER, c"the encryption counter is exhausted"),
     (GP_E_NOT_AUTHENTIC, c"nobody vouches for the answer"),
-    (GP_E_KEY_SOURCE, c"the source of the keys failed"),
+    (GP_E_KEY_SOURCE, c"the source or the engine of the keys failed"),
     (GP_E_APDU_TRUNCATED, c"the APDU ends too early"),
     (GP_E_APDU_TRAILING, c"the APDU has octets behind its end"),
     (GP_E_APDU_CLASS, c"the class octet is invalid"),

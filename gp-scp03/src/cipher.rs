@@ -20,6 +20,7 @@ use aes::cipher::{BlockCipherDecBackend, BlockCipherDecClosure, BlockSizeUser, P
 use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 
 use crate::Key;
+use crate::external_aes::{Engine, Fault, Held};
 use crate::key::KeyLength;
 
 /// One AES block.
@@ -40,7 +41,11 @@ macro_rules! ciphers {
         $(#[$doc])*
         // The variants differ in size by the rounds of AES; boxing is not possible here and the largest is what is planned for.
         #[allow(clippy::large_enum_variant)]
-        pub(crate) enum $name { $($(#[$with])? $size($aes)),+ }
+        pub(crate) enum $name {
+            $($(#[$with])? $size($aes),)+
+            /// The key is in the hands of an engine outside.
+            External(Held),
+        }
 
         impl $name {
             /// Expands the key. A call of its own where schedules are kept: it writes them where they stay.
@@ -60,11 +65,30 @@ macro_rules! ciphers {
                 }
             }
 
+            /// The same for a key of a session, in the hands of its engine where it has one.
+            #[inline(always)]
+            pub(crate) fn within(engine: Engine, key: &Key) -> Self {
+                match engine.hold(key) {
+                    Some(held) => Self::External(held),
+                    None => Self::new(key),
+                }
+            }
+
+            /// Is the key in the hands of an engine, which does a block at a time?
+            #[inline(always)]
+            pub(crate) const fn is_external(&self) -> bool {
+                matches!(self, Self::External(_))
+            }
+
             /// The forward cipher on one block.
             #[cfg_attr(feature = "cached-keys", inline)]
             #[cfg_attr(not(feature = "cached-keys"), inline(never))]
-            pub(crate) fn encrypt(&self, block: &mut Block) {
-                match self { $($(#[$with])? Self::$size(aes) => aes.encrypt_block(block.into())),+ }
+            pub(crate) fn encrypt(&self, block: &mut Block) -> Result<(), Fault> {
+                match self {
+                    $($(#[$with])? Self::$size(aes) => aes.encrypt_block(block.into()),)+
+                    Self::External(held) => return held.encrypt(block),
+                }
+                Ok(())
             }
         }
     };
@@ -94,13 +118,14 @@ macro_rules! cbc_encrypt {
     ($name:ident) => {
         impl $name {
             /// CBC encryption in place.
-            pub(crate) fn cbc_encrypt(&self, icv: Block, blocks: &mut [Block]) {
+            pub(crate) fn cbc_encrypt(&self, icv: Block, blocks: &mut [Block]) -> Result<(), Fault> {
                 let mut previous = icv;
                 for block in blocks {
                     *block = xor(*block, previous);
-                    self.encrypt(block);
+                    self.encrypt(block)?;
                     previous = *block;
                 }
+                Ok(())
             }
         }
     };
@@ -112,7 +137,7 @@ cbc_encrypt!(Cipher);
 #[cfg(not(feature = "cached-keys"))]
 impl Cipher {
     /// CBC decryption in place, a block at a time: several at once cost more flash and stack than a small target has.
-    pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) {
+    pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) -> Result<(), Fault> {
         let mut previous = icv;
         for block in blocks {
             let ciphertext = *block;
@@ -122,17 +147,19 @@ impl Cipher {
                 Self::Aes192(aes) => aes.decrypt_block(block.into()),
                 #[cfg(feature = "aes-256")]
                 Self::Aes256(aes) => aes.decrypt_block(block.into()),
+                Self::External(held) => held.decrypt(block)?,
             }
             *block = xor(*block, previous);
             previous = ciphertext;
         }
+        Ok(())
     }
 }
 
 #[cfg(feature = "cached-keys")]
 impl Cipher {
     /// CBC decryption in place, in one region.
-    pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) {
+    pub(crate) fn cbc_decrypt(&self, icv: Block, blocks: &mut [Block]) -> Result<(), Fault> {
         let work = CbcDecrypt { previous: icv, blocks };
         match self {
             Self::Aes128(aes) => aes.decrypt_with_backend(work),
@@ -140,7 +167,9 @@ impl Cipher {
             Self::Aes192(aes) => aes.decrypt_with_backend(work),
             #[cfg(feature = "aes-256")]
             Self::Aes256(aes) => aes.decrypt_with_backend(work),
+            Self::External(held) => return work.outside(held),
         }
+        Ok(())
     }
 }
 
@@ -148,6 +177,21 @@ impl Cipher {
 struct CbcDecrypt<'a> {
     previous: Block,
     blocks: &'a mut [Block],
+}
+
+#[cfg(feature = "cached-keys")]
+impl CbcDecrypt<'_> {
+    /// A block at a time, by an engine.
+    fn outside(self, held: &Held) -> Result<(), Fault> {
+        let Self { mut previous, blocks } = self;
+        for block in blocks {
+            let ciphertext = *block;
+            held.decrypt(block)?;
+            *block = xor(*block, previous);
+            previous = ciphertext;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(feature = "cached-keys")]

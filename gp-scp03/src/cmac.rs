@@ -12,6 +12,9 @@ use zeroize::Zeroize;
 #[cfg(feature = "cached-keys")]
 use crate::KeyLength;
 use crate::cipher::{Block, Encryptor, xor};
+use crate::external_aes::{Engine, Fault};
+#[cfg(not(feature = "cached-keys"))]
+use crate::kernel::MacRef;
 use crate::{Error, Key};
 #[cfg(feature = "cached-keys")]
 use aes::cipher::KeyInit;
@@ -24,9 +27,19 @@ pub(crate) struct Subkeys {
 
 impl Subkeys {
     /// SP 800-38B 6.1: `L = E(0)`, K1 = `L` doubled, K2 = K1 doubled.
-    pub(crate) fn new(cipher: &Encryptor) -> Self {
+    pub(crate) fn new(cipher: &Encryptor) -> Result<Self, Fault> {
         let mut l = [0; 16];
-        cipher.encrypt(&mut l);
+        cipher.encrypt(&mut l)?;
+        Ok(Self::from_l(l))
+    }
+
+    /// The same to be kept. An engine is not asked for them: it makes them for each message, by [`new`](Self::new).
+    pub(crate) fn kept(cipher: &Encryptor) -> Self {
+        let mut l = [0; 16];
+        if !cipher.is_external() {
+            // No other cipher fails.
+            cipher.encrypt(&mut l).unwrap_or_default();
+        }
         Self::from_l(l)
     }
 
@@ -67,10 +80,10 @@ fn double(block: Block) -> Block {
 }
 
 /// The CMAC of all parts one after the other.
-pub(crate) fn cmac(cipher: &Encryptor, subkeys: &Subkeys, parts: &[&[u8]]) -> Block {
+pub(crate) fn cmac(cipher: &Encryptor, subkeys: &Subkeys, parts: &[&[u8]]) -> Result<Block, Fault> {
     let mut chain = Chain { cipher, state: [0; 16], filled: 0 };
     for part in parts {
-        chain.update(part);
+        chain.update(part)?;
     }
     chain.finish(subkeys)
 }
@@ -78,22 +91,45 @@ pub(crate) fn cmac(cipher: &Encryptor, subkeys: &Subkeys, parts: &[&[u8]]) -> Bl
 /// The CMACs of several messages under one key: `subkeys` may be missing and are made on the way. As many as there are
 /// messages and places for the results.
 #[cfg(not(feature = "cached-keys"))]
-pub(crate) fn cmac_each(cipher: &Encryptor, subkeys: Option<&Subkeys>, messages: &[&[u8]], macs: &mut [Block]) {
+pub(crate) fn cmac_each(
+    cipher: &Encryptor,
+    subkeys: Option<&Subkeys>,
+    messages: &[&[u8]],
+    macs: &mut [Block],
+) -> Result<(), Fault> {
+    each_in_turn(cipher, subkeys, messages, macs)
+}
+
+/// [`cmac_each`], a message after the other and a block after the other.
+fn each_in_turn(
+    cipher: &Encryptor,
+    subkeys: Option<&Subkeys>,
+    messages: &[&[u8]],
+    macs: &mut [Block],
+) -> Result<(), Fault> {
     let made;
     let subkeys = match subkeys {
         Some(subkeys) => subkeys,
         None => {
-            made = Subkeys::new(cipher);
+            made = Subkeys::new(cipher)?;
             &made
         }
     };
-    messages.iter().zip(macs).for_each(|(message, mac)| *mac = cmac(cipher, subkeys, &[message]));
+    for (message, mac) in messages.iter().zip(macs) {
+        *mac = cmac(cipher, subkeys, &[message])?;
+    }
+    Ok(())
 }
 
 #[cfg(feature = "cached-keys")]
 /// The CMACs of several short messages under one key, each of a few blocks that lie in one piece, in one region: `subkeys`
 /// may be missing and are made on the way. As many as there are messages and places for the results.
-pub(crate) fn cmac_each(cipher: &Encryptor, subkeys: Option<&Subkeys>, messages: &[&[u8]], macs: &mut [Block]) {
+pub(crate) fn cmac_each(
+    cipher: &Encryptor,
+    subkeys: Option<&Subkeys>,
+    messages: &[&[u8]],
+    macs: &mut [Block],
+) -> Result<(), Fault> {
     let each = Each { subkeys, messages, macs };
     match cipher {
         Encryptor::Aes128(aes) => aes.encrypt_with_backend(each),
@@ -101,7 +137,12 @@ pub(crate) fn cmac_each(cipher: &Encryptor, subkeys: Option<&Subkeys>, messages:
         Encryptor::Aes192(aes) => aes.encrypt_with_backend(each),
         #[cfg(feature = "aes-256")]
         Encryptor::Aes256(aes) => aes.encrypt_with_backend(each),
+        Encryptor::External(_) => {
+            let Each { subkeys: _, messages, macs } = each;
+            return each_in_turn(cipher, None, messages, macs);
+        }
     }
+    Ok(())
 }
 
 /// AES-CMAC under one key over each of several short messages, the results in the places beside them.
@@ -110,7 +151,11 @@ pub(crate) type Prf<'p> = dyn FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error>
 /// Does `work` with the CMAC of a key that is needed for a moment: its schedule is made once and not moved.
 #[cfg(feature = "cached-keys")]
 #[inline(always)]
-pub(crate) fn under<R>(key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
+pub(crate) fn under<R>(engine: Engine, key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
+    if let Some(held) = engine.hold(key) {
+        let cipher = Encryptor::External(held);
+        return Some(work(&mut |messages, macs| Ok(cmac_each(&cipher, None, messages, macs)?)));
+    }
     macro_rules! with {
         ($aes:ident) => {{
             let aes = <aes::$aes as KeyInit>::new(key.expose_secret().try_into().ok()?);
@@ -135,11 +180,9 @@ pub(crate) fn under<R>(key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Optio
 /// Does `work` with the CMAC of a key: its schedule is made for each call, and gone after it.
 #[cfg(not(feature = "cached-keys"))]
 #[inline(always)]
-pub(crate) fn under<R>(key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
-    Some(work(&mut |messages, macs| {
-        key.cmac_each(messages, macs);
-        Ok(())
-    }))
+pub(crate) fn under<R>(engine: Engine, key: &Key, work: impl FnOnce(&mut Prf<'_>) -> R) -> Option<R> {
+    let key = MacRef::new(engine, key);
+    Some(work(&mut move |messages, macs| Ok(key.cmac_each(messages, macs)?)))
 }
 
 #[cfg(feature = "cached-keys")]
@@ -205,11 +248,11 @@ struct Chain<'c> {
 impl Chain<'_> {
     /// Octet by octet: next to AES in software it takes no time, and little flash.
     #[cfg(not(feature = "cached-keys"))]
-    fn update(&mut self, octets: &[u8]) {
+    fn update(&mut self, octets: &[u8]) -> Result<(), Fault> {
         for octet in octets {
             // A full block is only encrypted when more follows: the last one is masked first.
             if self.filled == 16 {
-                self.cipher.encrypt(&mut self.state);
+                self.cipher.encrypt(&mut self.state)?;
                 self.filled = 0;
             }
             if let Some(to) = self.state.get_mut(self.filled) {
@@ -217,15 +260,16 @@ impl Chain<'_> {
                 self.filled = self.filled.wrapping_add(1);
             }
         }
+        Ok(())
     }
 
     #[cfg(feature = "cached-keys")]
-    fn update(&mut self, octets: &[u8]) {
+    fn update(&mut self, octets: &[u8]) -> Result<(), Fault> {
         let mut rest = octets;
         while !rest.is_empty() {
             // A full block is only encrypted when more follows: the last one is masked first.
             if self.filled == 16 {
-                self.cipher.encrypt(&mut self.state);
+                self.cipher.encrypt(&mut self.state)?;
                 self.filled = 0;
             }
             if self.filled == 0
@@ -242,9 +286,10 @@ impl Chain<'_> {
             self.filled = self.filled.saturating_add(now.len());
             rest = after;
         }
+        Ok(())
     }
 
-    fn finish(mut self, subkeys: &Subkeys) -> Block {
+    fn finish(mut self, subkeys: &Subkeys) -> Result<Block, Fault> {
         match self.state.get_mut(self.filled) {
             Some(octet) => {
                 *octet ^= 0x80;
@@ -252,8 +297,8 @@ impl Chain<'_> {
             }
             None => self.state = xor(self.state, subkeys.full),
         }
-        self.cipher.encrypt(&mut self.state);
-        self.state
+        self.cipher.encrypt(&mut self.state)?;
+        Ok(self.state)
     }
 }
 

@@ -22,7 +22,8 @@ use crate::session::{ChainingValue, Session};
 use crate::{Error, Mode, SecurityLevel};
 
 impl Session {
-    /// Host: protects the command in place and steps chain and counter. On an error nothing has changed.
+    /// Host: protects the command in place and steps chain and counter. On an error nothing has changed, but that a fault of
+    /// an engine wipes the command: then the session is over.
     pub(crate) fn wrap_command(&mut self, level: SecurityLevel, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         let data_length = command.data_len();
         let encrypt = level.has_c_decryption() && (data_length > 0 || self.quirks().encrypt_empty());
@@ -41,18 +42,28 @@ impl Session {
         let (body, mac) = plan.place(command)?;
         let enc = plan.counter.map(|counter| (self.keys.enc(), Number { counter, response: false }));
         let ahead = Some(&mut self.ahead);
-        let computed = seal(enc, self.keys.mac(), &self.chaining.0, plan.head, body, None, ahead);
+        let computed = match seal(enc, self.keys.mac(), &self.chaining.0, plan.head, body, None, ahead) {
+            Ok(computed) => computed,
+            Err(fault) => {
+                body.zeroize();
+                command.truncate(0);
+                return Err(fault.into());
+            }
+        };
         leftmost(&computed, mac);
         self.chaining.0 = computed;
         Ok(())
     }
 
-    /// Host: a command for each of several sessions. On an error nothing has changed, in any of them.
+    /// Host: a command for each of several sessions. On an error nothing has changed, in any of them, but that a fault of an
+    /// engine wipes the commands.
     pub(crate) fn wrap_commands<const N: usize>(
         sessions: [(&mut Self, SecurityLevel); N],
-        commands: [&mut CommandBuf<'_>; N],
+        mut commands: [&mut CommandBuf<'_>; N],
     ) -> Result<(), Error> {
-        let pays = sessions.first().is_some_and(|(session, _)| pays_side_by_side(session.keys.enc()));
+        let pays = sessions.first().is_some_and(|(session, _)| pays_side_by_side(session.keys.enc()))
+            // In turn, the first would have gone on when the engine of the second fails.
+            || sessions.iter().any(|(session, _)| session.keys.raw.engine().is_outside());
         let mut plans = [const { None }; N];
         for ((plan, (session, level)), command) in plans.iter_mut().zip(&sessions).zip(&commands) {
             if !level.has_c_mac() {
@@ -78,7 +89,7 @@ impl Session {
             return Ok(());
         }
         let mut work = [const { None }; N];
-        for ((work, plan), command) in work.iter_mut().zip(&plans).zip(commands) {
+        for ((work, plan), command) in work.iter_mut().zip(&plans).zip(&mut commands) {
             let Some((plan, _)) = plan else { continue };
             *work = Some(plan.place(command)?);
         }
@@ -91,7 +102,13 @@ impl Session {
             let (mac, chaining) = (session.keys.mac(), &session.chaining.0);
             Some(Job { enc, mac, chaining, head: plan.head, body })
         });
-        seal_each(jobs, &mut macs);
+        if let Err(fault) = seal_each(jobs, &mut macs) {
+            for command in commands {
+                command.data_mut().zeroize();
+                command.truncate(0);
+            }
+            return Err(fault.into());
+        }
         for ((((session, _), plan), work), computed) in sessions.into_iter().zip(&plans).zip(work).zip(macs) {
             if let (Some((_, counter)), Some((_, mac))) = (plan, work) {
                 leftmost(&computed, mac);
@@ -112,7 +129,10 @@ impl Session {
             if !data_length.is_multiple_of(16) {
                 return Err(Error::Security);
             }
-            open(self.keys.enc(), Number { counter: self.counter, response: false }, body);
+            if let Err(fault) = open(self.keys.enc(), Number { counter: self.counter, response: false }, body) {
+                body.zeroize();
+                return Err(fault.into());
+            }
             let Some(plain) = unpad80(body) else {
                 body.zeroize();
                 return Err(Error::Security);
@@ -135,7 +155,13 @@ impl Session {
         }
         let head = mac_head(command, data.len()).map_err(|_| Error::Security)?;
         let (body, received) = data.split_at_checked(body_length).ok_or(Error::Security)?;
-        let computed = tag(self.keys.mac(), &self.chaining.0, head, body, None);
+        let computed = match tag(self.keys.mac(), &self.chaining.0, head, body, None) {
+            Ok(computed) => computed,
+            Err(fault) => {
+                command.data_mut().zeroize();
+                return Err(fault.into());
+            }
+        };
         if !self.mac_matches(&computed, received) {
             return Err(Error::Security);
         }
@@ -163,7 +189,13 @@ pub(crate) fn wrap_authentication(
         part.iter().zip(room.by_ref()).for_each(|(from, to)| *to = *from);
     }
     let mut computed = [0; 16];
-    mac(&[message.get(..length).ok_or(gp_apdu::Error::DataTooLong)?], core::slice::from_mut(&mut computed))?;
+    let message = message.get(..length).ok_or(gp_apdu::Error::DataTooLong)?;
+    let made = mac(&[message], core::slice::from_mut(&mut computed));
+    if cfg!(feature = "external-aes") && made.is_err() {
+        // The host cryptogram goes out with its C-MAC or not at all.
+        body.zeroize();
+    }
+    made?;
     leftmost(&computed, place);
     Ok(ChainingValue(computed))
 }

@@ -53,7 +53,8 @@ pub enum Error {
     CounterExhausted,
     /// The answer was not authentic, and the caller asked for one that is.
     NotAuthentic,
-    /// The key source (a security module, a secure element) could not compute.
+    /// The key source (a security module, a secure element) could not compute, or the AES engine of the session keys failed
+    /// (feature `external-aes`): an open session is over then.
     KeySource,
 }
 

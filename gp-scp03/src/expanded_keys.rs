@@ -27,7 +27,7 @@ impl ExpandedKeys {
     pub fn new(keys: &StaticKeys) -> Self {
         let expand = |id| {
             let cipher = Encryptor::new(keys.key(id));
-            let subkeys = Subkeys::new(&cipher);
+            let subkeys = Subkeys::kept(&cipher);
             Expanded { cipher, subkeys }
         };
         Self { enc: expand(KeyId::Enc), mac: expand(KeyId::Mac), length: keys.key(KeyId::Enc).length() }
@@ -45,13 +45,12 @@ impl ExpandedKeys {
 impl KeySource for &ExpandedKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
         let key = self.key(key)?;
-        Ok(cmac(&key.cipher, &key.subkeys, parts))
+        Ok(cmac(&key.cipher, &key.subkeys, parts)?)
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
         let key = self.key(key)?;
-        cmac_each(&key.cipher, Some(&key.subkeys), messages, macs);
-        Ok(())
+        Ok(cmac_each(&key.cipher, Some(&key.subkeys), messages, macs)?)
     }
 
     fn length(&self) -> KeyLength {

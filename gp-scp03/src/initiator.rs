@@ -166,7 +166,7 @@ impl Challenged {
         let (host, card) = (&self.host_challenge, &self.card_challenge);
         let session_keys = SessionKeys::derive(keys, host, card)?;
         let (mode, header) = (host.mode(), self.authentication(level));
-        let (chaining, octets) = under(&session_keys.mac, |mac| {
+        let (chaining, octets) = under(session_keys.engine(), &session_keys.mac, |mac| {
             let (expected, host_cryptogram) = cryptograms(mac, host, card)?;
             let received = self.card_cryptogram.get(..mode.octets()).unwrap_or_default();
             if !bool::from(expected.ct_eq(received)) {

@@ -9,10 +9,15 @@ mod fused;
 mod lanes;
 
 use crate::Key;
-use crate::cipher::{Block, Cipher, Encryptor};
+#[cfg(feature = "cached-keys")]
+use crate::cipher::Encryptor;
+use crate::cipher::{Block, Cipher};
 #[cfg(feature = "cached-keys")]
 use crate::cmac::Subkeys;
+#[cfg(feature = "cached-keys")]
+use crate::cmac::cmac;
 use crate::cmac::cmac_each;
+use crate::external_aes::{Engine, Fault};
 #[cfg(feature = "cached-keys")]
 use zeroize::Zeroize;
 
@@ -31,61 +36,94 @@ pub(crate) struct MacKey {
 #[cfg(feature = "cached-keys")]
 impl CipherKey {
     #[inline(always)]
-    pub(crate) fn new(key: &Key) -> Self {
-        Self(Cipher::new(key))
+    pub(crate) fn new(engine: Engine, key: &Key) -> Self {
+        Self(Cipher::within(engine, key))
     }
 }
 
 #[cfg(feature = "cached-keys")]
 impl MacKey {
     #[inline(never)]
-    pub(crate) fn new(key: &Key) -> Self {
-        let cipher = Encryptor::new(key);
-        let subkeys = Subkeys::new(&cipher);
+    pub(crate) fn new(engine: Engine, key: &Key) -> Self {
+        let cipher = Encryptor::within(engine, key);
+        let subkeys = Subkeys::kept(&cipher);
         Self { cipher, subkeys }
     }
 
     /// AES-CMAC over each of several short messages, the result in the place beside it.
-    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) {
-        cmac_each(&self.cipher, Some(&self.subkeys), messages, macs);
+    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) -> Result<(), Fault> {
+        cmac_each(&self.cipher, Some(&self.subkeys), messages, macs)
+    }
+
+    /// AES-CMAC over the parts one after the other, by an engine.
+    fn mac(&self, parts: &[&[u8]]) -> Result<Block, Fault> {
+        cmac(&self.cipher, &Subkeys::new(&self.cipher)?, parts)
     }
 }
 
+/// A key as it is, and who computes with it.
 #[cfg(not(feature = "cached-keys"))]
-pub(crate) type CipherKey = Key;
-#[cfg(not(feature = "cached-keys"))]
-pub(crate) type MacKey = Key;
+#[derive(Clone, Copy)]
+pub(crate) struct KeyRef<'k> {
+    key: &'k Key,
+    engine: Engine,
+}
 
 #[cfg(not(feature = "cached-keys"))]
-impl Key {
-    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) {
-        cmac_each(&Encryptor::new(self), None, messages, macs);
+impl<'k> KeyRef<'k> {
+    pub(crate) const fn new(engine: Engine, key: &'k Key) -> Self {
+        Self { key, engine }
+    }
+
+    /// Its schedule, for the moment.
+    #[inline(always)]
+    fn cipher(self) -> Cipher {
+        Cipher::within(self.engine, self.key)
+    }
+
+    pub(crate) fn cmac_each(self, messages: &[&[u8]], macs: &mut [Block]) -> Result<(), Fault> {
+        cmac_each(&self.cipher(), None, messages, macs)
+    }
+
+    fn mac(self, parts: &[&[u8]]) -> Result<Block, Fault> {
+        self.key.mac_within(self.engine, parts)
     }
 }
+
+/// S-ENC, as the functions below take it.
+#[cfg(feature = "cached-keys")]
+pub(crate) type CipherRef<'k> = &'k CipherKey;
+/// S-MAC or S-RMAC, as the functions below take it.
+#[cfg(feature = "cached-keys")]
+pub(crate) type MacRef<'k> = &'k MacKey;
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) type CipherRef<'k> = KeyRef<'k>;
+#[cfg(not(feature = "cached-keys"))]
+pub(crate) type MacRef<'k> = KeyRef<'k>;
 
 /// Encrypts whole blocks in place; the ICV is the encryption of the block of `number`. Without `cached-keys` a call of its
 /// own, so that its key schedule and that of the MAC are not on the stack together.
 #[cfg_attr(not(feature = "cached-keys"), inline(never))]
-fn encrypt(key: &CipherKey, number: Number, blocks: &mut [Block]) {
+fn encrypt(key: CipherRef<'_>, number: Number, blocks: &mut [Block]) -> Result<(), Fault> {
     let mut icv = number.block();
     #[cfg(feature = "cached-keys")]
     let cipher = &key.0;
     #[cfg(not(feature = "cached-keys"))]
-    let cipher = &Encryptor::new(key);
-    cipher.encrypt(&mut icv);
-    cipher.cbc_encrypt(icv, blocks);
+    let cipher = &key.cipher();
+    cipher.encrypt(&mut icv)?;
+    cipher.cbc_encrypt(icv, blocks)
 }
 
 /// Decrypts whole blocks in place; the ICV is the encryption of the block of `number`.
 #[cfg_attr(not(feature = "cached-keys"), inline(never))]
-fn decrypt(key: &CipherKey, number: Number, blocks: &mut [Block]) {
+fn decrypt(key: CipherRef<'_>, number: Number, blocks: &mut [Block]) -> Result<(), Fault> {
     let mut icv = number.block();
     #[cfg(feature = "cached-keys")]
     let cipher = &key.0;
     #[cfg(not(feature = "cached-keys"))]
-    let cipher = &Cipher::new(key);
-    cipher.encrypt(&mut icv);
-    cipher.cbc_decrypt(icv, blocks);
+    let cipher = &key.cipher();
+    cipher.encrypt(&mut icv)?;
+    cipher.cbc_decrypt(icv, blocks)
 }
 
 /// What stands in front of the body under a MAC: nothing, or the header of a command and its Lc, 5 or 7 octets.
@@ -169,14 +207,14 @@ pub(crate) type Suffix = Option<[u8; 2]>;
 /// given, to be used and filled.
 #[cfg_attr(feature = "cached-keys", inline(always))]
 pub(crate) fn seal(
-    enc: Option<(&CipherKey, Number)>,
-    mac: &MacKey,
+    enc: Option<(CipherRef<'_>, Number)>,
+    mac: MacRef<'_>,
     chaining: &Block,
     head: Head,
     body: &mut [u8],
     suffix: Suffix,
     ahead: Option<&mut Ahead>,
-) -> Block {
+) -> Result<Block, Fault> {
     #[cfg(not(feature = "cached-keys"))]
     let _ = ahead;
     let Some((key, number)) = enc else { return tag(mac, chaining, head, body, suffix) };
@@ -190,24 +228,24 @@ pub(crate) fn seal(
                 ahead.number = number.counter.wrapping_add(1);
                 ahead.icv = message.icv;
             }
-            return message.mac;
+            return Ok(message.mac);
         }
     }
-    encrypt(key, number, blocks);
+    encrypt(key, number, blocks)?;
     tag(mac, chaining, head, body, suffix)
 }
 
 /// What [`seal`] is given for one of several commands.
 pub(crate) struct Job<'a> {
-    pub(crate) enc: Option<(&'a CipherKey, Number)>,
-    pub(crate) mac: &'a MacKey,
+    pub(crate) enc: Option<(CipherRef<'a>, Number)>,
+    pub(crate) mac: MacRef<'a>,
     pub(crate) chaining: &'a Block,
     pub(crate) head: Head,
     pub(crate) body: &'a mut [u8],
 }
 
 /// Is [`seal_each`] faster than [`seal`] for each?
-pub(crate) fn pays_side_by_side(key: &CipherKey) -> bool {
+pub(crate) fn pays_side_by_side(key: CipherRef<'_>) -> bool {
     #[cfg(feature = "cached-keys")]
     return lanes::pay(&key.0);
     #[cfg(not(feature = "cached-keys"))]
@@ -218,9 +256,9 @@ pub(crate) fn pays_side_by_side(key: &CipherKey) -> bool {
 }
 
 /// [`seal`] for a command of each of several sessions, side by side where they are alike.
-pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [Block; N]) {
+pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [Block; N]) -> Result<(), Fault> {
     #[cfg(feature = "cached-keys")]
-    if jobs.iter().all(|job| job.as_ref().is_some_and(|job| job.enc.is_some())) {
+    if jobs.iter().all(|job| job.as_ref().is_some_and(|job| job.enc.is_some_and(|(key, _)| !key.0.is_external()))) {
         let mut lanes = jobs.map(|job| {
             let Some(Job { enc: Some((key, number)), mac, chaining, head, body }) = job else { return None };
             let body = body.as_chunks_mut().0;
@@ -239,62 +277,64 @@ pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [
                 *mac = job.message.mac;
             }
         }
-        return;
+        return Ok(());
     }
     for (job, mac) in jobs.into_iter().zip(macs) {
         if let Some(job) = job {
-            *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None, None);
+            *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None, None)?;
         }
     }
+    Ok(())
 }
 
 /// `CMAC(mac, chaining | head | body | suffix)`: what a receiver computes before it touches the body.
-pub(crate) fn tag(mac: &MacKey, chaining: &Block, head: Head, body: &[u8], suffix: Suffix) -> Block {
+pub(crate) fn tag(mac: MacRef<'_>, chaining: &Block, head: Head, body: &[u8], suffix: Suffix) -> Result<Block, Fault> {
     #[cfg(feature = "cached-keys")]
     {
         let MacKey { cipher, subkeys } = mac;
         let mut message = fused::Tagging { chaining, head, body, suffix, subkeys, mac: [0; 16] };
-        fused::tag(cipher, &mut message);
-        message.mac
+        if fused::tag(cipher, &mut message) {
+            return Ok(message.mac);
+        }
     }
-    #[cfg(not(feature = "cached-keys"))]
-    {
-        let octets = head.octets();
-        let length = usize::try_from(head.bits / 8).unwrap_or(0);
-        let head = octets.get(..length).unwrap_or_default();
-        mac.mac(&[chaining, head, body, suffix.as_slice().as_flattened()])
-    }
+    let octets = head.octets();
+    let length = usize::try_from(head.bits / 8).unwrap_or(0);
+    let head = octets.get(..length).unwrap_or_default();
+    mac.mac(&[chaining, head, body, suffix.as_slice().as_flattened()])
 }
 
 /// Decrypts a response body of whole blocks in place and answers the R-MAC over it as it was, `CMAC(mac, chaining | body
-/// | suffix)`: both at once. Whoever calls this holds plaintext that nobody has vouched for, until the MAC is compared.
+/// | suffix)`: both at once. Whoever calls this holds plaintext that nobody has vouched for, until the MAC is compared, and
+/// after a fault a part of it.
 pub(crate) fn open_unverified(
-    enc: (&CipherKey, Number),
-    mac: &MacKey,
+    enc: (CipherRef<'_>, Number),
+    mac: MacRef<'_>,
     chaining: &Block,
     body: &mut [u8],
     suffix: [u8; 2],
-) -> Block {
+) -> Result<Block, Fault> {
     let (key, number) = enc;
     #[cfg(feature = "cached-keys")]
     {
         let MacKey { cipher, subkeys } = mac;
         let mut icv = number.block();
-        key.0.encrypt(&mut icv);
-        let blocks = body.as_chunks_mut().0;
-        let mut message = fused::Opening { chaining, icv, body: blocks, suffix, subkeys, mac: [0; 16] };
-        if fused::open(&key.0, cipher, &mut message) {
-            return message.mac;
+        if !key.0.is_external() {
+            key.0.encrypt(&mut icv)?;
+            let blocks = body.as_chunks_mut().0;
+            let mut message = fused::Opening { chaining, icv, body: blocks, suffix, subkeys, mac: [0; 16] };
+            if fused::open(&key.0, cipher, &mut message) {
+                return Ok(message.mac);
+            }
         }
     }
-    let computed = tag(mac, chaining, Head::NONE, body, Some(suffix));
-    open(key, number, body);
-    computed
+    let computed = tag(mac, chaining, Head::NONE, body, Some(suffix))?;
+    open(key, number, body)?;
+    Ok(computed)
 }
 
 /// Decrypts `body`, a multiple of 16 octets, in place. Only after its MAC held.
-pub(crate) fn open(key: &CipherKey, number: Number, body: &mut [u8]) {
-    decrypt(key, number, body.as_chunks_mut().0);
+pub(crate) fn open(key: CipherRef<'_>, number: Number, body: &mut [u8]) -> Result<(), Fault> {
+    decrypt(key, number, body.as_chunks_mut().0)
 }
 
 #[cfg(test)]

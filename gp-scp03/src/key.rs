@@ -6,8 +6,11 @@ use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
 use crate::Error;
+#[cfg(feature = "external-aes")]
+use crate::ExternalAes;
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::{Subkeys, cmac, under};
+use crate::external_aes::{Engine, Fault};
 use crate::scrub::scrub_key;
 
 /// The length of an AES key: 16, 24 or 32 octets.
@@ -138,28 +141,36 @@ impl Key {
     pub fn cmac(&self, parts: &[&[u8]]) -> [u8; 16] {
         let mac = self.mac(parts);
         scrub_key();
-        mac
+        // The AES of this crate does not fail.
+        mac.unwrap_or([0; 16])
     }
 
     /// [`cmac`](Self::cmac) for callers that scrub the stack themselves.
+    fn mac(&self, parts: &[&[u8]]) -> Result<[u8; 16], Fault> {
+        self.mac_within(Engine::BUILT_IN, parts)
+    }
+
+    /// The same by an engine, where there is one.
     #[inline(never)]
-    pub(crate) fn mac(&self, parts: &[&[u8]]) -> [u8; 16] {
-        let cipher = Encryptor::new(self);
-        cmac(&cipher, &Subkeys::new(&cipher), parts)
+    pub(crate) fn mac_within(&self, engine: Engine, parts: &[&[u8]]) -> Result<[u8; 16], Fault> {
+        let cipher = Encryptor::within(engine, self);
+        cmac(&cipher, &Subkeys::new(&cipher)?, parts)
     }
 
     /// AES-CMAC over each of several messages, the results beside them.
     #[inline(never)]
     fn cmac_of_each(&self, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
-        under(self, |prf| prf(messages, macs)).unwrap_or(Err(Error::KeyLength))
+        under(Engine::BUILT_IN, self, |prf| prf(messages, macs)).unwrap_or(Err(Error::KeyLength))
     }
 
     /// The key check value: the first 3 octets of the encryption of sixteen octets `01` (Amendment D 4.1.4).
     #[must_use]
     pub fn kcv(&self) -> [u8; 3] {
         let mut block = [0x01; 16];
-        self.encrypt([0; 16], core::slice::from_mut(&mut block));
+        let encrypted = self.encrypt([0; 16], core::slice::from_mut(&mut block));
         scrub_key();
+        // The AES of this crate does not fail.
+        encrypted.unwrap_or_default();
         let [a, b, c, ..] = block;
         block.zeroize();
         [a, b, c]
@@ -167,13 +178,13 @@ impl Key {
 
     // Calls of their own, so that the scrubbing of the caller reaches what they leave.
     #[inline(never)]
-    fn encrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) {
-        Encryptor::new(self).cbc_encrypt(icv, blocks);
+    fn encrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) -> Result<(), Fault> {
+        Encryptor::new(self).cbc_encrypt(icv, blocks)
     }
 
     #[inline(never)]
-    fn decrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) {
-        Cipher::new(self).cbc_decrypt(icv, blocks);
+    fn decrypt(&self, icv: [u8; 16], blocks: &mut [[u8; 16]]) -> Result<(), Fault> {
+        Cipher::new(self).cbc_decrypt(icv, blocks)
     }
 
     /// Encrypts sensitive data in place as with Key-DEK: AES-CBC, ICV of zeros, no padding of its own (Amendment D 6.2.8).
@@ -183,9 +194,9 @@ impl Key {
     /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
     pub fn encrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
         let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
-        self.encrypt([0; 16], blocks);
+        let encrypted = self.encrypt([0; 16], blocks);
         scrub_key();
-        Ok(())
+        Ok(encrypted?)
     }
 
     /// The inverse of [`encrypt_sensitive`](Self::encrypt_sensitive).
@@ -194,9 +205,9 @@ impl Key {
     /// [`Error::Malformed`] unless `data` is a multiple of 16 octets; nothing is changed then.
     pub fn decrypt_sensitive(&self, data: &mut [u8]) -> Result<(), Error> {
         let (blocks, []) = data.as_chunks_mut::<16>() else { return Err(Error::Malformed) };
-        self.decrypt([0; 16], blocks);
+        let decrypted = self.decrypt([0; 16], blocks);
         scrub_key();
-        Ok(())
+        Ok(decrypted?)
     }
 
     /// A second copy, for the rare owner that must hand a key to two places (a rotation that proves the new set).
@@ -251,6 +262,14 @@ pub trait KeySource {
 
     /// The length of the keys, the same for the whole set: it decides the length of the session keys.
     fn length(&self) -> KeyLength;
+
+    /// The engine that computes with the session keys, instead of this crate's AES. As it stands there is none.
+    ///
+    /// Where it fails, the step answers [`Error::KeySource`]: a handshake ends; an open session is wiped, with the message.
+    #[cfg(feature = "external-aes")]
+    fn session_aes(&self) -> Option<ExternalAes> {
+        None
+    }
 }
 
 impl<T: KeySource + ?Sized> KeySource for &mut T {
@@ -264,6 +283,11 @@ impl<T: KeySource + ?Sized> KeySource for &mut T {
 
     fn length(&self) -> KeyLength {
         (**self).length()
+    }
+
+    #[cfg(feature = "external-aes")]
+    fn session_aes(&self) -> Option<ExternalAes> {
+        (**self).session_aes()
     }
 }
 
@@ -332,7 +356,7 @@ impl StaticKeys {
 
 impl KeySource for StaticKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
-        Ok(self.key(key).mac(parts))
+        Ok(self.key(key).mac(parts)?)
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {
@@ -346,7 +370,7 @@ impl KeySource for StaticKeys {
 
 impl KeySource for &StaticKeys {
     fn cmac(&mut self, key: KeyId, parts: &[&[u8]]) -> Result<[u8; 16], Error> {
-        Ok(self.key(key).mac(parts))
+        Ok(self.key(key).mac(parts)?)
     }
 
     fn cmac_each(&mut self, key: KeyId, messages: &[&[u8]], macs: &mut [[u8; 16]]) -> Result<(), Error> {

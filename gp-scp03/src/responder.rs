@@ -18,6 +18,7 @@ use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord, ins};
 
 use crate::challenge::Challenge;
 use crate::cryptogram::Cryptogram;
+use crate::external_aes::Fault;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
 use crate::scrub::{scrub_message, scrub_stack};
 use crate::session::{Session, SessionKeys, cryptograms};
@@ -217,7 +218,8 @@ impl Responder {
     /// command is what it is. `Ok(Some(level))`: it was protected as that level demands (not at all at level `00`).
     ///
     /// # Errors
-    /// `6982`: protection missing, wrong, or meant for another logical channel. The session is aborted, and so is
+    /// `6982`: protection missing, wrong, or meant for another logical channel, or the engine of the session keys failed
+    /// (feature `external-aes`; the data is wiped then). The session is aborted, and so is
     /// everything until [`terminate`](Self::terminate) or INITIALIZE UPDATE.
     pub fn unwrap(&mut self, command: &mut CommandBuf<'_>) -> Result<Option<SecurityLevel>, StatusWord> {
         let (position, turn) = match &mut self.phase {
@@ -237,10 +239,15 @@ impl Responder {
             *turn = Turn::Answer(level);
             return Ok(Some(level));
         }
+        self.abort();
+        Err(StatusWord::SECURITY_STATUS)
+    }
+
+    /// Wipes the session; everything is refused until it is terminated.
+    fn abort(&mut self) {
         self.session = None;
         self.phase = Phase::Aborted;
         scrub_stack();
-        Err(StatusWord::SECURITY_STATUS)
     }
 
     /// Protects the answer as the session demands: `data_length` octets of response data at the start of `buffer`, then
@@ -250,7 +257,8 @@ impl Responder {
     ///
     /// # Errors
     /// [`Error::Apdu`] when the protected answer does not fit `buffer`: shorten the data, or answer an error.
-    /// [`Error::State`] when no command waits for an answer.
+    /// [`Error::State`] when no command waits for an answer. [`Error::KeySource`] when the engine of the session keys failed
+    /// (feature `external-aes`): the data is wiped, the session aborted.
     pub fn wrap<'b>(
         &mut self,
         buffer: &'b mut [u8],
@@ -269,7 +277,15 @@ impl Responder {
         let Turn::Answer(next) = *turn else { return Err(Error::State) };
         let answer = session.wrap_response(position.level(), buffer, data_length, status);
         scrub_message();
-        let answer = answer?;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                if Fault::is_behind(error) {
+                    self.abort();
+                }
+                return Err(error);
+            }
+        };
         *turn = Turn::Command;
         if status == StatusWord::OK {
             position.set_level(next);

@@ -37,7 +37,8 @@ pub(crate) enum Order {
 
 impl Session {
     /// Card: protects `data_length` octets at the start of `buffer` and puts the status word behind. The answer is as
-    /// long as the slice. Where it does not fit, [`Error::Apdu`], and nothing has changed.
+    /// long as the slice. Where it does not fit, [`Error::Apdu`], and nothing has changed; where an engine fails, the data is
+    /// wiped and the session over.
     pub(crate) fn wrap_response<'b>(
         &self,
         level: SecurityLevel,
@@ -64,7 +65,13 @@ impl Session {
             pad80(body, data_length);
             (self.keys.enc(), Number { counter: self.counter, response: true })
         });
-        let computed = seal(enc, self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(status), None);
+        let computed = match seal(enc, self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(status), None) {
+            Ok(computed) => computed,
+            Err(fault) => {
+                body.zeroize();
+                return Err(fault.into());
+            }
+        };
         leftmost(&computed, mac);
         sw.iter_mut().zip(status).for_each(|(to, from)| *to = from);
         Ok(answer)
@@ -109,18 +116,32 @@ impl Session {
         let number = Number { counter: self.counter, response: true };
         let encrypted = level.has_r_encryption() && body_length > 0;
         if encrypted && order == Order::OnePass && body_length.is_multiple_of(16) {
-            let computed = open_unverified((self.keys.enc(), number), self.keys.r_mac(), &self.chaining.0, body, sw);
+            let enc = (self.keys.enc(), number);
+            let computed = match open_unverified(enc, self.keys.r_mac(), &self.chaining.0, body, sw) {
+                Ok(computed) => computed,
+                Err(fault) => {
+                    body.zeroize();
+                    return Err(fault.into());
+                }
+            };
             if !self.mac_matches(&computed, received) {
                 body.zeroize();
                 return Err(Error::Security);
             }
         } else {
-            let computed = tag(self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(sw));
+            let computed = match tag(self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(sw)) {
+                Ok(computed) => computed,
+                Err(fault) => {
+                    body.zeroize();
+                    return Err(fault.into());
+                }
+            };
             if !self.mac_matches(&computed, received) || (encrypted && !body_length.is_multiple_of(16)) {
                 return Err(Error::Security);
             }
-            if encrypted {
-                open(self.keys.enc(), number, body);
+            if encrypted && let Err(fault) = open(self.keys.enc(), number, body) {
+                body.zeroize();
+                return Err(fault.into());
             }
         }
         if !encrypted {

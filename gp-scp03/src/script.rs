@@ -138,7 +138,8 @@ impl Script {
     /// # Errors
     /// Nothing has changed after any of them: [`Error::CounterExhausted`], [`Error::Class`] for another logical channel or
     /// a class that announces secure messaging already or cannot, [`Error::Apdu`] for a command to be chained, when the
-    /// protected command fits neither form nor buffer, or Le not the form.
+    /// protected command fits neither form nor buffer, or Le not the form. [`Error::KeySource`] when the engine of the session
+    /// keys failed (feature `external-aes`): the data of the command is wiped, the script is where it was.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<ReplyKey, Error> {
         self.check(command)?;
         if self.level.has_c_mac() {

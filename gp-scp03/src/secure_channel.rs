@@ -4,6 +4,7 @@ use core::fmt;
 
 use gp_apdu::{Chaining, CommandBuf, Form, Header, Le, LogicalChannel, Response, SecureMessaging, StatusWord, ins};
 
+use crate::external_aes::Fault;
 use crate::message::gp_class;
 use crate::response::{Order, Unwrapped};
 use crate::scrub::{scrub_message, scrub_stack};
@@ -103,6 +104,9 @@ impl SecureChannel {
     /// [`Error::MessageLimit`], [`Error::CounterExhausted`], [`Error::Class`] for another logical channel or a class
     /// that announces secure messaging already or cannot, [`Error::Apdu`] when the protected command fits neither form
     /// nor buffer, Le not the form, or the bit that its form chains by is set already.
+    ///
+    /// Another is [`Error::KeySource`]: the engine of the session keys failed (feature `external-aes`). The channel is dead
+    /// and its keys are wiped, and so is the data of the command.
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<(), Error> {
         self.wrap_towards(command, None)
     }
@@ -140,7 +144,12 @@ impl SecureChannel {
         if level.has_c_mac() {
             let wrapped = session.wrap_command(level, command);
             scrub_message();
-            wrapped?;
+            if let Err(error) = wrapped {
+                if Fault::is_behind(error) {
+                    self.end();
+                }
+                return Err(error);
+            }
         } else if command.le().is_some() && command.data_len() > command.capacity() {
             // As for the protected: `finish` must not be the first to find that there is no room.
             return Err(gp_apdu::Error::BufferFull.into());
@@ -158,8 +167,9 @@ impl SecureChannel {
     /// authentic or the end of the channel, and so is an error status with data.
     ///
     /// # Errors
-    /// [`Error::State`] when no command is in flight (nothing changes), [`Error::Closed`], [`Error::Security`]: the
-    /// channel is dead and its keys are wiped.
+    /// [`Error::State`] when no command is in flight (nothing changes), [`Error::Closed`]. [`Error::Security`], and
+    /// [`Error::KeySource`] when the engine of the session keys failed (feature `external-aes`): the channel is dead and its
+    /// keys are wiped.
     pub fn unwrap<'r>(&mut self, response: &'r mut [u8]) -> Result<Reply<'r>, Error> {
         self.unwrap_in(Order::VerifyThenDecrypt, response)
     }

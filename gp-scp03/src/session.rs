@@ -5,12 +5,17 @@ use core::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
+#[cfg(feature = "external-aes")]
+use crate::ExternalAes;
 use crate::challenge::{Challenge, Mode};
 use crate::cipher::Block;
 use crate::cmac::Prf;
 use crate::cryptogram::Cryptogram;
+use crate::external_aes::Engine;
 use crate::kdf::{Constant, derive_each};
-use crate::kernel::{Ahead, CipherKey, MacKey};
+use crate::kernel::{Ahead, CipherRef, MacRef};
+#[cfg(feature = "cached-keys")]
+use crate::kernel::{CipherKey, MacKey};
 use crate::quirks::Conduct;
 use crate::{Error, Key, KeyId, KeySource, Quirks};
 
@@ -23,6 +28,7 @@ pub struct SessionKeys {
     pub(crate) enc: Key,
     pub(crate) mac: Key,
     pub(crate) r_mac: Key,
+    engine: Engine,
 }
 
 impl SessionKeys {
@@ -34,14 +40,32 @@ impl SessionKeys {
         if enc.length() != mac.length() || enc.length() != r_mac.length() {
             return Err(Error::KeyLength);
         }
-        Ok(Self { enc, mac, r_mac })
+        Ok(Self { enc, mac, r_mac, engine: Engine::BUILT_IN })
+    }
+
+    /// The same keys, with which an engine computes instead of this crate's AES.
+    #[cfg(feature = "external-aes")]
+    #[must_use]
+    pub const fn with_aes(mut self, aes: ExternalAes) -> Self {
+        self.engine = Engine::outside(aes);
+        self
+    }
+
+    /// Who computes with them.
+    pub(crate) const fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// Derived from the static keys and both challenges, host then card (Amendment D 6.2.1).
     pub(crate) fn derive(keys: &mut impl KeySource, host: &Challenge, card: &Challenge) -> Result<Self, Error> {
         let length = keys.length();
         let context = [host.octets(), card.octets()];
-        let mut made = Self { enc: Key::zeros(length), mac: Key::zeros(length), r_mac: Key::zeros(length) };
+        let mut made = Self {
+            enc: Key::zeros(length),
+            mac: Key::zeros(length),
+            r_mac: Key::zeros(length),
+            engine: Engine::of(keys),
+        };
         derive_each(
             &mut |messages, macs| keys.cmac_each(KeyId::Enc, messages, macs),
             context,
@@ -104,18 +128,24 @@ impl Keys {
     // A call of its own, and nothing between the schedules: so they are written where they stay, or moved once.
     #[inline(never)]
     fn new(raw: SessionKeys) -> Self {
-        Self { enc: CipherKey::new(&raw.enc), mac: MacKey::new(&raw.mac), r_mac: MacKey::new(&raw.r_mac), raw }
+        let by = raw.engine;
+        Self {
+            enc: CipherKey::new(by, &raw.enc),
+            mac: MacKey::new(by, &raw.mac),
+            r_mac: MacKey::new(by, &raw.r_mac),
+            raw,
+        }
     }
 
-    pub(crate) const fn enc(&self) -> &CipherKey {
+    pub(crate) const fn enc(&self) -> CipherRef<'_> {
         &self.enc
     }
 
-    pub(crate) const fn mac(&self) -> &MacKey {
+    pub(crate) const fn mac(&self) -> MacRef<'_> {
         &self.mac
     }
 
-    pub(crate) const fn r_mac(&self) -> &MacKey {
+    pub(crate) const fn r_mac(&self) -> MacRef<'_> {
         &self.r_mac
     }
 }
@@ -126,26 +156,23 @@ impl Keys {
         Self { raw }
     }
 
-    pub(crate) const fn enc(&self) -> &CipherKey {
-        &self.raw.enc
+    pub(crate) const fn enc(&self) -> CipherRef<'_> {
+        CipherRef::new(self.raw.engine, &self.raw.enc)
     }
 
-    pub(crate) const fn mac(&self) -> &MacKey {
-        &self.raw.mac
+    pub(crate) const fn mac(&self) -> MacRef<'_> {
+        MacRef::new(self.raw.engine, &self.raw.mac)
     }
 
-    pub(crate) const fn r_mac(&self) -> &MacKey {
-        &self.raw.r_mac
+    pub(crate) const fn r_mac(&self) -> MacRef<'_> {
+        MacRef::new(self.raw.engine, &self.raw.r_mac)
     }
 }
 
 impl Keys {
     /// AES-CMAC under S-MAC over each of several short messages.
     pub(crate) fn prf(&self) -> impl FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + '_ {
-        |messages, macs| {
-            self.mac().cmac_each(messages, macs);
-            Ok(())
-        }
+        |messages, macs| Ok(self.mac().cmac_each(messages, macs)?)
     }
 }
 

@@ -11,6 +11,8 @@ use gp_scp03::{
     SecurityLevel, SequenceCounter, SessionKeys, State, StaticKeys,
 };
 
+#[path = "support/engine.rs"]
+mod engine;
 #[path = "support/table.rs"]
 mod table;
 
@@ -102,8 +104,8 @@ impl Session {
         assert_eq!((request.key_version, request.channel), (self.requested_version, self.channel));
         assert_eq!(request.host_challenge, self.host_challenge);
         let mut out = [0; 64];
-        let length =
-            card.challenge(&mut &self.static_keys, &self.info, &request, &self.card_challenge, &mut out).unwrap();
+        let mut keys = engine::over(&self.static_keys);
+        let length = card.challenge(&mut keys, &self.info, &request, &self.card_challenge, &mut out).unwrap();
         let mut answer = out[..length].to_vec();
         answer.extend([0x90, 0x00]);
         match self.record.try_octets("initialize_update_answer") {
@@ -125,8 +127,9 @@ impl Session {
 
     fn authenticate(&self, answer: &[u8], policy: ChallengePolicy<'_>) -> Result<(Authenticating, Vec<u8>), Error> {
         let mut buffer = [0; 64];
+        let mut keys = engine::over(&self.static_keys);
         let (authenticating, command) =
-            self.challenged(answer).authenticate(&mut &self.static_keys, self.level, policy, &mut buffer)?;
+            self.challenged(answer).authenticate(&mut keys, self.level, policy, &mut buffer)?;
         Ok((authenticating, command.to_vec()))
     }
 
@@ -353,7 +356,7 @@ fn state(record: &Record, awaiting: bool) -> State {
     };
     let level = |name| SecurityLevel::from_octet(record.octet(name)).unwrap();
     let chaining_value = record.octets("chaining_value").try_into().unwrap();
-    let mut state = State::new(keys, mode, level("level"), chaining_value);
+    let mut state = State::new(engine::with(keys), mode, level("level"), chaining_value);
     if record.get("session_level").is_some() {
         state.session_level = level("session_level");
         state.channel = LogicalChannel::new(record.number("channel").try_into().unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! The place of the secure channel in a host.
 //!
 //! ```text
-//!            Authenticate                     wrong MAC, lost answer
+//!            Authenticate                     wrong MAC, lost answer, closed in its place
 //!  Empty  ------------------>  Open  ---------------------------------->  Dead
 //!    ^                           |                                          |
 //!    +---------------------------+------------------------------------------+
@@ -52,10 +52,15 @@ impl Slot {
         }
     }
 
-    /// Did a channel die here, by a wrong answer or a lost one?
+    /// Did a channel die here, by a wrong answer or a lost one, by its owner, or by a failed engine of its keys?
     #[must_use]
+    #[inline(never)]
     pub const fn is_dead(&self) -> bool {
-        matches!(self.place, Place::Dead(_))
+        match &self.place {
+            Place::Empty => false,
+            Place::Open(channel) => channel.is_closed(),
+            Place::Dead(_) => true,
+        }
     }
 
     /// The key version that the session was opened with, or that PUT KEY gave its set since; `None` without a session, when its

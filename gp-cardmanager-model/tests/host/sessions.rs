@@ -3,7 +3,9 @@
 
 use crate::support;
 use gp_cardmanager_model::get_status::Subset;
-use gp_cardmanager_model::host::{Authenticate, Event, GetStatus, Host, Listed, Origin, Select, run, run_async};
+use gp_cardmanager_model::host::{
+    Authenticate, Event, Failure, GetData, GetStatus, Host, Listed, Origin, Select, run, run_async,
+};
 use gp_scp03::{Challenge, Key, SecurityLevel, StaticKeys};
 use support::{AsyncLink, Cut, Replay, assert_same, block_on, hex};
 
@@ -168,4 +170,25 @@ fn a_changed_answer_is_never_listed_under_r_mac() {
         }
     }
     assert!(cases > 900, "{cases}");
+}
+
+/// What may go out without a session does not go out in the clear when the channel was closed where it lies.
+#[test]
+fn a_channel_closed_in_its_place_is_dead() {
+    let session = &sessions()[0];
+    let mut replay = Replay { exchanges: session.exchanges.clone().into() };
+    let (mut command, mut response) = ([0; 261], [0; 520]);
+    let mut host = Host::new(&mut command, &mut response, ());
+    run(&mut host, &mut replay, Select::issuer_security_domain()).unwrap();
+    let keys = session.static_keys();
+    run(&mut host, &mut replay, Authenticate::new(session.challenge(), session.level(), |_| Ok(&keys))).unwrap();
+    assert!(!host.slot().is_dead());
+    host.slot_mut().channel_mut().unwrap().close();
+    assert!(host.slot().is_dead());
+    let left = replay.exchanges.len();
+    let refused = run(&mut host, &mut replay, GetData::new(0x0066)).err().unwrap();
+    assert_eq!(refused.failure(), Some(Failure::Channel(gp_scp03::Error::Closed)));
+    assert_eq!(replay.exchanges.len(), left);
+    host.slot_mut().close();
+    assert!(!host.slot().is_dead());
 }

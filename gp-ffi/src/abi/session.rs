@@ -6,11 +6,12 @@ use gp_scp03::{
     SecurityLevel,
 };
 
+use super::aes::{Engine, Keys};
 use super::keys::Source;
 use super::sizes::GP_SESSION_WORDS;
 use super::{
-    Cell, Context, Outcome, Room, Span, apart, begin, code, done, end, enter, give, gp_buf, gp_key_set, gp_key_source,
-    look, object, octets,
+    Cell, Context, Outcome, Room, Span, apart, begin, code, done, end, enter, give, gp_aes, gp_buf, gp_key_set,
+    gp_key_source, look, object, octets,
 };
 use crate::status::{Code, GP_E_ARGUMENT, GP_E_CLOSED, GP_E_LEVEL, GP_E_STATE, gp_status};
 
@@ -34,8 +35,8 @@ pub(super) enum Stage {
     Fresh(Initiator),
     /// INITIALIZE UPDATE was written.
     Sent(Initiator),
-    /// The card has answered, the keys are wanted.
-    Challenged(Challenged),
+    /// The card has answered, the keys are wanted, and who computes with them.
+    Challenged(Challenged, Engine),
     /// EXTERNAL AUTHENTICATE was written.
     Proved(Authenticating),
     /// The session is open.
@@ -162,9 +163,35 @@ pub unsafe extern "C" fn gp_session_challenged(
         };
         let challenged = initiator.challenged(response).map_err(code)?;
         let told = gp_key_info::from(challenged.info());
-        *stage = Stage::Challenged(challenged);
+        *stage = Stage::Challenged(challenged, Engine::NONE);
         // SAFETY: the caller's promise.
         unsafe { give(info, told) }
+    };
+    done(outcome())
+}
+
+/// From now on an engine computes with the keys of this session: cryptograms, MACs, encryption. To be called after
+/// `gp_session_challenged` and before `gp_session_authenticate`, whose key set or source derives the session keys as ever.
+///
+/// Where a function of the engine fails, the step answers `GP_E_KEY_SOURCE`, nothing of the message is left, and the session
+/// is over. `GP_E_UNSUPPORTED`: the library was built without the feature `external-aes`, and nothing has changed.
+///
+/// # Safety
+/// See the rules of the header: the structure stays as it is, and its functions callable, until the session is closed, or the host that took it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_use_aes(session: *mut gp_session, aes: *const gp_aes) -> gp_status {
+    let outcome = || {
+        apart(&[Span::of(session), Span::of(aes)])?;
+        // SAFETY: the caller's promise; apart.
+        match unsafe { enter(session)? } {
+            Stage::Challenged(_, engine) => {
+                // SAFETY: the caller's promise.
+                *engine = unsafe { Engine::at(aes)? };
+                Ok(())
+            }
+            Stage::Over => Err(GP_E_CLOSED),
+            _ => Err(GP_E_STATE),
+        }
     };
     done(outcome())
 }
@@ -222,11 +249,12 @@ unsafe fn authenticate(
     let level = SecurityLevel::from_octet(level).ok_or(GP_E_LEVEL)?;
     // SAFETY: the caller's promise.
     let (stage, room) = unsafe { enter_with_room(session, command)? };
-    let Stage::Challenged(challenged) = take_if(stage, |stage| matches!(stage, Stage::Challenged(_)))? else {
+    let Stage::Challenged(challenged, engine) = take_if(stage, |stage| matches!(stage, Stage::Challenged(..)))? else {
         return Err(GP_E_STATE);
     };
+    let mut keys = Keys { keys, engine };
     let (authenticating, written) =
-        challenged.authenticate(keys, level, ChallengePolicy::Off, room.all).map_err(code)?;
+        challenged.authenticate(&mut keys, level, ChallengePolicy::Off, room.all).map_err(code)?;
     *room.len = written.len();
     *stage = Stage::Proved(authenticating);
     Ok(())
@@ -258,7 +286,8 @@ pub unsafe extern "C" fn gp_session_confirm(
 }
 
 /// Protects the command in the buffer, in place: it grows by up to 16 octets of padding and 16 of C-MAC. Any error leaves
-/// command and session as they were.
+/// command and session as they were, but `GP_E_KEY_SOURCE`: the engine that `gp_session_use_aes` named failed, the session
+/// is over, and the buffer is empty.
 ///
 /// # Safety
 /// See the rules of the header.
@@ -272,13 +301,18 @@ pub unsafe extern "C" fn gp_session_wrap(session: *mut gp_session, apdu: *mut gp
         let wrapped = channel.wrap(&mut command);
         // Puts Le back where nothing was wrapped, too.
         *room.len = command.finish().map_err(code)?.len();
+        if cfg!(feature = "external-aes") && channel.is_closed() {
+            // An engine failed: there is nothing to be sent.
+            *room.len = 0;
+        }
         wrapped.map_err(code)
     };
     done(outcome())
 }
 
 /// Verifies and decrypts the answer in the buffer, in place: afterwards the buffer holds its data, and `reply` (which may
-/// be null) says what it is worth and its status word. `GP_E_SECURITY` ends the session and wipes it.
+/// be null) says what it is worth and its status word. `GP_E_SECURITY` ends the session and wipes it, and so does
+/// `GP_E_KEY_SOURCE`, when the engine that `gp_session_use_aes` named failed.
 ///
 /// # Safety
 /// See the rules of the header.

@@ -277,14 +277,159 @@ static void key_source(void)
     gp_session_close(&session);
 }
 
+/* What `gp_session_use_aes` answers to good arguments: the library is built with `external-aes`, or without. */
+#ifdef GP_TEST_EXTERNAL_AES
+#define USED GP_OK
+#else
+#define USED GP_E_UNSUPPORTED
+#endif
+
+/* A published session whose blocks are an engine's, up to the open session. Answers how far it came. */
+static gp_status open_by_engine(const vector *from, gp_session *session, const gp_aes *aes, gp_buf *buf)
+{
+    gp_key_set keys;
+    gp_status status;
+    uint8_t expected[64];
+    size_t len = unhex(from->authenticate, expected);
+    keys_of(from, &keys);
+    challenge(from, session);
+    CALL('g', USED, gp_session_use_aes, session, aes);
+    status = gp_session_authenticate(session, &keys, 0x33, buf);
+    gp_key_set_close(&keys);
+    if (status != GP_OK) {
+        return status;
+    }
+    CHECK(buf->len == len && memcmp(buf->ptr, expected, len) == 0);
+    return gp_session_confirm(session, ok, 2);
+}
+
+/* One command and its answer. */
+static gp_status talk_by_engine(const vector *from, gp_session *session, gp_buf *buf)
+{
+    gp_status status;
+    gp_reply reply;
+    uint8_t expected[261];
+    size_t len = unhex(from->wrapped, expected);
+    buf->len = unhex("80F22000024F00", buf->ptr);
+    status = gp_session_wrap(session, buf);
+    if (status != GP_OK) {
+        return status;
+    }
+    CHECK(buf->len == len && memcmp(buf->ptr, expected, len) == 0);
+    buf->len = unhex(from->answer, buf->ptr);
+    status = gp_session_unwrap(session, buf, &reply);
+    if (status != GP_OK) {
+        return status;
+    }
+    len = unhex(listing, expected) - 2;
+    CHECK(reply.kind == GP_REPLY_AUTHENTIC && buf->len == len && memcmp(buf->ptr, expected, len) == 0);
+    return GP_OK;
+}
+
+/* Are four octets of the plain listing in a row in there, that do not begin with what a wiped buffer holds? */
+static int shows_listing(const uint8_t *octets, size_t len)
+{
+    uint8_t plain[128];
+    size_t at, from, plain_len = unhex(listing, plain) - 2;
+    for (at = 0; at + 4 <= len; at++) {
+        for (from = 0; from + 4 <= plain_len; from++) {
+            if (plain[from] != 0 && memcmp(octets + at, plain + from, 4) == 0) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static void replay_by_an_engine(const vector *from)
+{
+    gp_session session;
+    module_engine engine = {0, 0};
+    gp_aes aes = module_aes(&engine);
+    uint8_t out[261];
+    gp_buf buf = buffer(out, 0, sizeof out);
+    unsigned call, used;
+
+    CHECK(open_by_engine(from, &session, &aes, &buf) == GP_OK && talk_by_engine(from, &session, &buf) == GP_OK);
+    gp_session_close(&session);
+    used = engine.blocks;
+    if (USED != GP_OK) {
+        CHECK(used == 0);
+        return;
+    }
+    /* The handshake has 8 blocks in S8 mode and 11 in S16; the command 6; the answer 4 of data, 7 of its MAC, and an ICV. */
+    CHECK(used == (from->key_len == 32 ? 11u : 8u) + 6u + 12u);
+    for (call = 1; call <= used; call++) {
+        gp_status status;
+        engine.blocks = 0;
+        engine.fails_at = call;
+        memset(out, 0xEE, sizeof out);
+        buf.len = 0;
+        status = open_by_engine(from, &session, &aes, &buf);
+        if (status == GP_OK) {
+            status = talk_by_engine(from, &session, &buf);
+        }
+        CHECK(status == GP_E_KEY_SOURCE && engine.blocks == call && buf.len == 0);
+        CHECK(!shows_listing(out, sizeof out) && memcmp(out + 5, "\x4F\x00", 2) != 0);
+        /* The engine works again; the session is over. */
+        buf.len = unhex("80F22000024F00", out);
+        CALL('o', GP_E_CLOSED, gp_session_wrap, &session, &buf);
+        CHECK(engine.blocks == call);
+        gp_session_close(&session);
+    }
+}
+
+/* Arguments and order; and a host whose session dies of its engine sends nothing more, not even in the clear. */
+static void engine(void)
+{
+    gp_session session;
+    gp_host host;
+    gp_slice command;
+    gp_buf answer;
+    module_engine state = {0, 0};
+    gp_aes aes = module_aes(&state), half = aes;
+    uint8_t out[261], in[258];
+    gp_buf buf = buffer(out, 0, sizeof out);
+    memset(&session, 0, sizeof session);
+    CALL('o', GP_E_STATE, gp_session_use_aes, &session, &aes);
+    challenge(&vectors[0], &session);
+    CALL('n', GP_E_ARGUMENT, gp_session_use_aes, NULL, &aes);
+    CALL('n', GP_E_ARGUMENT, gp_session_use_aes, &session, NULL);
+    half.decrypt = NULL;
+    CALL('n', GP_E_ARGUMENT, gp_session_use_aes, &session, &half);
+    half = aes;
+    half.encrypt = NULL;
+    CALL('n', GP_E_ARGUMENT, gp_session_use_aes, &session, &half);
+    CALL('o', GP_E_ARGUMENT, gp_session_use_aes, &session, (const gp_aes *)(const void *)&session);
+    CALL('g', USED, gp_session_use_aes, &session, &aes);
+    gp_session_close(&session);
+
+    CHECK(open_by_engine(&vectors[0], &session, &aes, &buf) == GP_OK);
+    CALL('o', GP_E_STATE, gp_session_use_aes, &session, &aes);
+    memset(&host, 0, sizeof host);
+    CHECK(gp_host_init(&host, out, sizeof out, in, sizeof in) == GP_OK);
+    CHECK(gp_host_adopt(&host, &session) == GP_OK);
+    state.fails_at = state.blocks + 3;
+    if (USED == GP_OK) {
+        CHECK(gp_host_get_data(&host, 0x0066) == GP_E_KEY_SOURCE);
+        CHECK(gp_host_get_data(&host, 0x0066) == GP_E_CLOSED);
+        CHECK(gp_host_io(&host, &command, &answer) != GP_OK || command.len == 0);
+    } else {
+        CHECK(gp_host_get_data(&host, 0x0066) == GP_OK);
+    }
+    gp_host_close(&host);
+}
+
 void test_session(void)
 {
     size_t i;
     for (i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         replay(&vectors[i]);
         replay_in_the_module(&vectors[i]);
+        replay_by_an_engine(&vectors[i]);
     }
     wrong_keys();
     module_itself();
     key_source();
+    engine();
 }

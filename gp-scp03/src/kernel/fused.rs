@@ -157,7 +157,8 @@ fn icv_block(first: u64, counter: u32) -> Words {
     [first, u64::from(counter.swap_bytes()).wrapping_shl(32)]
 }
 
-/// Encrypts and authenticates in one region. `false`: the keys are of different lengths, nothing was done.
+/// Encrypts and authenticates in one region. `false`: the keys are of different lengths, or an
+/// engine's, nothing was done.
 #[inline(always)]
 pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: &mut Sealing<'_>) -> bool {
     match (enc, mac) {
@@ -166,7 +167,6 @@ pub(super) fn seal(enc: &Cipher, mac: &Encryptor, message: &mut Sealing<'_>) -> 
         (Cipher::Aes192(enc), Encryptor::Aes192(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
         #[cfg(feature = "aes-256")]
         (Cipher::Aes256(enc), Encryptor::Aes256(mac)) => enc.encrypt_with_backend(Outer { mac, message }),
-        #[cfg(any(feature = "aes-192", feature = "aes-256"))]
         _ => return false,
     }
     true
@@ -272,7 +272,6 @@ pub(super) fn open(enc: &Cipher, mac: &Encryptor, message: &mut Opening<'_>) -> 
         (Cipher::Aes192(enc), Encryptor::Aes192(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
         #[cfg(feature = "aes-256")]
         (Cipher::Aes256(enc), Encryptor::Aes256(mac)) => enc.decrypt_with_backend(Outer { mac, message }),
-        #[cfg(any(feature = "aes-192", feature = "aes-256"))]
         _ => return false,
     }
     true
@@ -313,16 +312,18 @@ pub(super) struct Tagging<'a> {
     pub(super) mac: Block,
 }
 
-/// Authenticates in one region.
+/// Authenticates in one region. `false`: an engine does a block at a time, nothing was done.
 #[inline(always)]
-pub(super) fn tag(mac: &Encryptor, message: &mut Tagging<'_>) {
+pub(super) fn tag(mac: &Encryptor, message: &mut Tagging<'_>) -> bool {
     match mac {
         Encryptor::Aes128(mac) => mac.encrypt_with_backend(message),
         #[cfg(feature = "aes-192")]
         Encryptor::Aes192(mac) => mac.encrypt_with_backend(message),
         #[cfg(feature = "aes-256")]
         Encryptor::Aes256(mac) => mac.encrypt_with_backend(message),
+        Encryptor::External(_) => return false,
     }
+    true
 }
 
 impl BlockSizeUser for &mut Tagging<'_> {

@@ -36,6 +36,7 @@ pub(super) fn pay(cipher: &Cipher) -> bool {
         Cipher::Aes192(aes) => aes.encrypt_with_backend(probe),
         #[cfg(feature = "aes-256")]
         Cipher::Aes256(aes) => aes.encrypt_with_backend(probe),
+        Cipher::External(_) => return false,
     }
     // What a backend encrypts at a time tells them apart: 4 in software, 8 with AES instructions, more with vectors.
     batch > if cfg!(any(target_arch = "x86", target_arch = "x86_64")) { 30 } else { 4 }
@@ -69,7 +70,6 @@ pub(super) fn seal_each<const N: usize>(jobs: &mut [Option<Job<'_>>; N]) -> bool
             (Cipher::Aes192(_), Cipher::Aes192(_), Encryptor::Aes192(_)) => true,
             #[cfg(feature = "aes-256")]
             (Cipher::Aes256(_), Cipher::Aes256(_), Encryptor::Aes256(_)) => true,
-            #[cfg(any(feature = "aes-192", feature = "aes-256"))]
             _ => false,
         };
         lengths && job.message.head_bits == head && !job.message.body.is_empty()
@@ -90,6 +90,7 @@ pub(super) fn seal_each<const N: usize>(jobs: &mut [Option<Job<'_>>; N]) -> bool
                     });
                     region.encrypt_with_backend(Lanes { lanes, head });
                 })+
+                Cipher::External(_) => return false,
             }
         };
     }

@@ -8,6 +8,9 @@ use gp_scp03::{
     SecurityLevel, SequenceCounter, SessionKeys, State, StaticKeys,
 };
 
+#[path = "engine.rs"]
+pub(crate) mod engine;
+
 /// Octets that look random and are the same every time.
 pub(crate) fn octets(seed: u32, length: usize) -> Vec<u8> {
     let mut state = u64::from(seed).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
@@ -83,7 +86,8 @@ impl Setup {
         let implementation = Implementation::new(self.i);
         let request = card.initialize_update(&Command::parse(&command).unwrap(), implementation).unwrap();
         let challenge = self.card_challenge();
-        let length = card.challenge(&mut self.keys(), &self.info(), &request, &challenge, &mut buffer).unwrap();
+        let mut keys = engine::over(self.keys());
+        let length = card.challenge(&mut keys, &self.info(), &request, &challenge, &mut buffer).unwrap();
         (card, [&buffer[..length], &[0x90, 0x00]].concat())
     }
 
@@ -92,8 +96,8 @@ impl Setup {
         let mut buffer = [0; 64];
         let challenged = self.initiator().challenged(Response::parse(answer).unwrap()).unwrap();
         let policy = if self.i & 0x10 != 0 { ChallengePolicy::Require(&AID) } else { ChallengePolicy::Off };
-        let (authenticating, command) =
-            challenged.authenticate(&mut self.keys(), self.level, policy, &mut buffer).unwrap();
+        let mut keys = engine::over(self.keys());
+        let (authenticating, command) = challenged.authenticate(&mut keys, self.level, policy, &mut buffer).unwrap();
         (authenticating, command.to_vec())
     }
 
@@ -118,7 +122,7 @@ impl Setup {
 pub(crate) fn copy(state: &State) -> State {
     let key = |key: &Key| key.duplicate_secret();
     let keys = SessionKeys::new(key(state.keys.enc()), key(state.keys.mac()), key(state.keys.r_mac())).unwrap();
-    let mut copy = State::new(keys, state.mode, state.level, state.chaining_value);
+    let mut copy = State::new(engine::with(keys), state.mode, state.level, state.chaining_value);
     copy.counter = state.counter;
     copy.session_level = state.session_level;
     copy.implementation = state.implementation;
