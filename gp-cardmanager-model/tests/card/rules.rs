@@ -34,6 +34,20 @@ fn open_channel(card: &mut TestCard<'_>) {
     assert_eq!(raw(card, &hex("0070000001")), (vec![1], 0x9000));
 }
 
+/// A manager in a tree of its own, which vouches for tokens there, with the delegate SSD2: a session of that one, and the key of
+/// its tokens.
+fn other_tree(host: &mut Host, card: &mut TestCard<'_>) -> (Host, Key) {
+    let root = hex("D2760000020A");
+    let theirs = Key::new(&[0x0A; 16]).unwrap();
+    personal_domain(host, card, &root, "806000", 0x33);
+    personal_domain(host, card, &SSD2, "A0", 0x22);
+    extradite(host, card, &SSD2, &root);
+    extradite(host, card, &root, &root);
+    let mut manager = content::session_of(card, &root, 0x33);
+    add_key(card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
+    (content::session_of(card, &SSD2, 0x22), theirs)
+}
+
 /// A second session of the ISD, on channel 1.
 fn issuer_beside(card: &mut TestCard<'_>) -> Host {
     open_channel(card);
@@ -98,15 +112,7 @@ fn a_policy_for_delegates_is_for_those_of_the_hierarchy() {
     content::make_domain(&mut host, &mut card, &SSD, &hex("80"), "820108");
     content::give_keys(&mut host, &mut card, &SSD, kit::KVN, &keys_from(0x11, 16));
     // A manager of its own tree, its own authority for tokens, with a delegate.
-    let root = hex("D2760000020A");
-    let theirs = Key::new(&[0x0A; 16]).unwrap();
-    personal_domain(&mut host, &mut card, &root, "806000", 0x33);
-    personal_domain(&mut host, &mut card, &SSD2, "A0", 0x22);
-    extradite(&mut host, &mut card, &SSD2, &root);
-    extradite(&mut host, &mut card, &root, &root);
-    let mut manager = content::session_of(&mut card, &root, 0x33);
-    add_key(&mut card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
-    let mut delegate = content::session_of(&mut card, &SSD2, 0x22);
+    let (mut delegate, theirs) = other_tree(&mut host, &mut card);
     let hash = toy_hash(&cap_block(&PACKAGE, &[]), 32);
     let answer = signed(&mut card, &mut delegate, &theirs, 0x02, &[&PACKAGE, &SSD, &hash, EMPTY]);
     assert_eq!(answer, (vec![], 0x6985));
@@ -124,15 +130,7 @@ fn a_delegate_of_another_tree_does_nothing_to_the_issuers_content() {
     let third = [&APP[..6], &[3]].concat();
     let installed: [&[u8]; 6] = [&FILE, &MODULE, &third, &[0], &hex("C900"), EMPTY];
     assert_eq!(host.install(&mut card, 0x04, 0, &installed).1, 0x9000);
-    let root = hex("D2760000020A");
-    let theirs = Key::new(&[0x0A; 16]).unwrap();
-    personal_domain(&mut host, &mut card, &root, "806000", 0x33);
-    personal_domain(&mut host, &mut card, &SSD2, "A0", 0x22);
-    extradite(&mut host, &mut card, &SSD2, &root);
-    extradite(&mut host, &mut card, &root, &root);
-    let mut manager = content::session_of(&mut card, &root, 0x33);
-    add_key(&mut card, &mut manager, keys_from(0x33, 16).dek(), 0x70, &theirs);
-    let mut delegate = content::session_of(&mut card, &SSD2, 0x22);
+    let (mut delegate, theirs) = other_tree(&mut host, &mut card);
     // DELETE keeps to the rule.
     let fields = tlv(0x4F, &APP);
     let token = tlv(0x9E, &theirs.cmac(&[&[0, 0, fields.len() as u8], &fields]));
@@ -333,10 +331,9 @@ fn dap_domain(host: &mut Host, card: &mut TestCard<'_>, name: &[u8], seed: u8) {
     assert_eq!(host.send(card, [0x80, 0xE2, 0x88, 0x00], &dgis), (vec![], 0x9000));
 }
 
-/// "plus every PERSONALIZED SD with Mandated DAP wherever the file goes. Missing ... -> load fails, at the latest at the last
-/// block" (GPCS 9.2, C.2): also for one that took the place of another in the middle of the load.
-#[test]
-fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
+/// A load with the verified DAP of SSD, up to the data block; `meanwhile` the ISD does something on another channel. What the last
+/// block is answered.
+fn load_behind_a_dap(meanwhile: impl FnOnce(&mut Host, &mut TestCard<'_>)) -> u16 {
     let block = cap_block(&PACKAGE, &[&MODULE]);
     let (hash, key) = (toy_hash(&block, 32), Key::new(&[0xDA; 16]).unwrap());
     let mut bench = roomy();
@@ -350,34 +347,31 @@ fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
     let dap = tlv(0xE2, &[tlv(0x4F, &SSD), tlv(0xC3, &key.cmac(&[&hash]))].concat());
     assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
     assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 0], &dap), 0x9000);
-    assert_eq!(issuer.status(&mut card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &SSD)), 0x9000);
-    dap_domain(&mut issuer, &mut card, &SSD2, 0x66);
+    meanwhile(&mut issuer, &mut card);
     let file = tlv(0xC4, &block);
     assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 1], &file[..200]), 0x9000);
-    let answer = host.status(&mut card, [0x80, 0xE8, 0x80, 2], &file[200..]);
-    assert_eq!(answer, 0x6982, "the second domain has signed nothing");
+    host.status(&mut card, [0x80, 0xE8, 0x80, 2], &file[200..])
+}
+
+/// "plus every PERSONALIZED SD with Mandated DAP wherever the file goes. Missing ... -> load fails, at the latest at the last
+/// block" (GPCS 9.2, C.2): also for one that took the place of another in the middle of the load, and for one that is locked.
+#[test]
+fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
+    assert_eq!(load_behind_a_dap(|_, _| {}), 0x9000);
+    let replaced = load_behind_a_dap(|issuer, card| {
+        assert_eq!(issuer.status(card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &SSD)), 0x9000);
+        dap_domain(issuer, card, &SSD2, 0x66);
+    });
+    assert_eq!(replaced, 0x6982, "the second domain has signed nothing");
 }
 
 /// "Missing, bad, unknown SD, locked SD, no key -> load fails, at the latest at the last block" (GPCS 9.2, C.2).
 #[test]
 fn a_domain_locked_behind_its_dap_stops_the_load() {
-    let block = cap_block(&PACKAGE, &[&MODULE]);
-    let (hash, key) = (toy_hash(&block, 32), Key::new(&[0xDA; 16]).unwrap());
-    let mut bench = roomy();
-    let mut card = bench.card();
-    let mut host = session(&mut card);
-    dap_domain(&mut host, &mut card, &SSD, 0x55);
-    let mut owner = content::session_of(&mut card, &SSD, 0x55);
-    add_key(&mut card, &mut owner, keys_from(0x55, 16).dek(), 0x73, &key);
-    let mut host = session(&mut card);
-    let mut issuer = issuer_beside(&mut card);
-    let dap = tlv(0xE2, &[tlv(0x4F, &SSD), tlv(0xC3, &key.cmac(&[&hash]))].concat());
-    assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
-    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 0], &dap), 0x9000);
-    assert_eq!(issuer.status(&mut card, [0x80, 0xF0, 0x40, 0x80], &SSD), 0x9000);
-    let file = tlv(0xC4, &block);
-    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0, 1], &file[..200]), 0x9000);
-    assert_eq!(host.status(&mut card, [0x80, 0xE8, 0x80, 2], &file[200..]), 0x6982);
+    let locked = load_behind_a_dap(|issuer, card| {
+        assert_eq!(issuer.status(card, [0x80, 0xF0, 0x40, 0x80], &SSD), 0x9000);
+    });
+    assert_eq!(locked, 0x6982);
 }
 
 /// The card as a link that counts.
