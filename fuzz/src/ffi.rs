@@ -584,7 +584,7 @@ impl<'a> World<'a> {
                     return None;
                 }
                 Call::HostAnswer(at) => {
-                    let mut answer = gp_answer { data: self.part([0, 0]), status_word: 0, kind: 0, entries: 0 };
+                    let mut answer = gp_answer { data: self.part([0, 0]), status_word: 0, kind: 0, channel: 0, entries: 0 };
                     let status = gp_host_answer(&raw const self.hosts[usize::from(at)], &raw mut answer);
                     if status == GP_OK && answer.data.len > 0 {
                         let room = &self.host_memory[usize::from(at)][1];
@@ -633,8 +633,17 @@ impl<'a> World<'a> {
                     let parts = vec![part; usize::from(count % 4)].into_boxed_slice();
                     let (parts_ptr, parts_len) = (parts.as_ptr(), parts.len());
                     self.parts.push(parts);
-                    let load =
-                        gp_load { load_file, security_domain, hash, parameters, token, parts: parts_ptr, parts_len };
+                    let load = gp_load {
+                        load_file,
+                        security_domain,
+                        hash,
+                        parameters,
+                        token,
+                        parts: parts_ptr,
+                        parts_len,
+                        head: gp_slice { ptr: ptr::null(), len: 0 },
+                        block_len: 0,
+                    };
                     gp_host_load(host(at), &raw const load)
                 }
                 Call::HostDelete(at, name, related) => gp_host_delete(host(at), self.part(name), related % 3),

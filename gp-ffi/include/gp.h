@@ -27,6 +27,7 @@
 
 /* Words of 64 bits in each context, as the library was built. */
 #if UINTPTR_MAX > 0xFFFFFFFFu
+#define GP_KEY_WORDS 8
 #define GP_KEY_SET_WORDS 16
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 208
@@ -37,6 +38,7 @@
 #define GP_CHANNEL_WORDS 224
 #define GP_CARD_WORDS 320
 #elif defined(GP_CACHED_KEYS)
+#define GP_KEY_WORDS 8
 #define GP_KEY_SET_WORDS 16
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 192
@@ -47,6 +49,7 @@
 #define GP_CHANNEL_WORDS 208
 #define GP_CARD_WORDS 256
 #else
+#define GP_KEY_WORDS 8
 #define GP_KEY_SET_WORDS 16
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 24
@@ -63,6 +66,30 @@
 
 /* Octets that the storage programs at once. */
 #define GP_STORAGE_UNIT 16
+
+/* Nobody asked for a check of the card challenge. */
+#define GP_CHALLENGE_NOT_CHECKED 0
+
+/* The card announces a random challenge: there is nothing to compare with. */
+#define GP_CHALLENGE_RANDOM 1
+
+/* The card challenge is the one that follows from Key-ENC, sequence counter and AID. */
+#define GP_CHALLENGE_MATCHES 2
+
+/* It is not: another Key-ENC, another AID, or a card that takes its challenge from elsewhere. */
+#define GP_CHALLENGE_DIFFERS 3
+
+/* The keys as they are. */
+#define GP_SCHEME_SAME 1
+
+/* The keys as master keys of KDF3: `gp_key_set_diversify`. */
+#define GP_SCHEME_DIVERSIFIED 2
+
+/* The keys with Key-ENC and Key-MAC in each other's place. */
+#define GP_SCHEME_SWAPPED 3
+
+/* Octets of a token or receipt made with an AES key. */
+#define GP_TOKEN_LEN 16
 
 /* The card vouches for the answer: its R-MAC holds. */
 #define GP_REPLY_AUTHENTIC 1
@@ -346,6 +373,16 @@ typedef struct gp_profile {
     uint8_t max_failures;
 } gp_profile;
 
+/* How keys turned out to be the right ones. */
+typedef struct gp_finding {
+    /* One of `GP_SCHEME_SAME`, `GP_SCHEME_DIVERSIFIED`, `GP_SCHEME_SWAPPED`. */
+    uint8_t scheme;
+    /* What Key-ENC makes of the card challenge: one of `GP_CHALLENGE_...`. */
+    uint8_t challenge;
+    /* 16, 24 or 32 octets. */
+    size_t key_len;
+} gp_finding;
+
 /* A generator. Zeroed memory, then `gp_drbg_init`; `gp_drbg_close` wipes it. */
 typedef struct gp_drbg {
     uint64_t opaque[GP_DRBG_WORDS];
@@ -369,58 +406,65 @@ typedef struct gp_answer {
     uint16_t status_word;
     /* `GP_REPLY_AUTHENTIC` or `GP_REPLY_PLAIN`: who vouches for it. An operation of several answers has the worst. */
     uint8_t kind;
+    /* The logical channel that was opened, 1 to 19; 0 after any other operation. */
+    uint8_t channel;
     /* How many entries a listing showed. */
     uint32_t entries;
 } gp_answer;
 
-/* An entry of the registry, as GET STATUS tells of it. */
-typedef struct gp_entry {
-    /* AID; empty when the card does not say it. */
-    struct gp_slice aid;
-    /* Life cycle state. */
-    uint8_t life_cycle;
-    /* Privileges, three octets. */
-    uint8_t privileges[3];
-    /* All data objects of the entry. */
-    struct gp_slice objects;
-} gp_entry;
-
-/* Called for each entry; what it is given is good until it returns. Any answer but 0 stops the listing. */
-typedef int32_t (*gp_entry_visitor)(void *context, const struct gp_entry *entry);
-
-/* An installation: INSTALL for install and make selectable. */
+/* An application to be installed, made selectable or both: INSTALL. */
 typedef struct gp_install {
     /* Load file that holds the module. */
     struct gp_slice load_file;
-    /* Module. */
+    /* Module; empty for the one with the AID of the application, else the only one. */
     struct gp_slice module;
-    /* AID of the new application. */
+    /* AID of the application. */
     struct gp_slice application;
     /* Privileges, 1 or 3 octets. */
     struct gp_slice privileges;
     /* Install parameters with their tags, `C9` at least. */
     struct gp_slice parameters;
-    /* Token; empty for none. */
+    /* Token; empty for none. `gp_token_install` makes it. */
     struct gp_slice token;
 } gp_install;
 
-/* A load file to be loaded: INSTALL for load and LOAD. */
-typedef struct gp_load {
-    /* AID of the load file. */
-    struct gp_slice load_file;
-    /* Security domain that gets it; empty for the one of the session. */
+/* An application or load file that moves to another security domain: INSTALL for extradition. */
+typedef struct gp_extradition {
+    /* Security domain that takes over. */
     struct gp_slice security_domain;
-    /* Hash of the data block; empty for none. */
-    struct gp_slice hash;
-    /* Load parameters; empty for none. */
+    /* Application or load file that moves. */
+    struct gp_slice object;
+    /* Parameters; empty for none. */
     struct gp_slice parameters;
-    /* Token; empty for none. */
+    /* Token; empty for none. `gp_token_extradition` makes it. */
     struct gp_slice token;
-    /* The load file data block, in as many parts as it lies in. */
-    const struct gp_slice *parts;
-    /* How many parts. */
-    size_t parts_len;
-} gp_load;
+} gp_extradition;
+
+/* What changes in the registry: INSTALL for registry update. */
+typedef struct gp_registry_update {
+    /* Security domain that takes over; empty for no extradition. */
+    struct gp_slice security_domain;
+    /* Application or security domain to update; empty for the card's own runtime. */
+    struct gp_slice application;
+    /* New privileges, 1 or 3 octets; empty for the same as before. */
+    struct gp_slice privileges;
+    /* Parameters with their tags: implicit selection (`CF`), restrictions (`D9`) and so on, in `EF`; empty for none. */
+    struct gp_slice parameters;
+    /* Token; empty for none. `gp_token_registry_update` makes it. */
+    struct gp_slice token;
+} gp_registry_update;
+
+/* What is to be deleted, with a token: DELETE. */
+typedef struct gp_delete {
+    /* Application or load file. */
+    struct gp_slice object;
+    /* 1 for a load file and all applications from it, else 0. */
+    uint8_t related;
+    /* Whom the token is for: the value of tag `B6`, whose objects `42`, `45`, `5F20` and `93` are sent; empty for none. */
+    struct gp_slice control;
+    /* Token; empty for none. `gp_token_delete` makes it. */
+    struct gp_slice token;
+} gp_delete;
 
 /*
  Computes with keys that never leave a module. AES-CMAC (SP 800-38B) is all that the protocol needs of Key-ENC and
@@ -446,6 +490,124 @@ typedef struct gp_key_source {
     /* 16, 24 or 32 octets. */
     size_t key_len;
 } gp_key_source;
+
+/* One AES key. Zeroed memory, then `gp_key_init`; `gp_key_close` wipes it. */
+typedef struct gp_key {
+    uint64_t opaque[GP_KEY_WORDS];
+} gp_key;
+
+/* An entry of the registry, as GET STATUS tells of it. */
+typedef struct gp_entry {
+    /* AID; empty when the card does not say it. */
+    struct gp_slice aid;
+    /* Life cycle state. */
+    uint8_t life_cycle;
+    /* Privileges, three octets. */
+    uint8_t privileges[3];
+    /* All data objects of the entry. */
+    struct gp_slice objects;
+} gp_entry;
+
+/* Called for each entry; what it is given is good until it returns. Any answer but 0 stops the listing. */
+typedef int32_t (*gp_entry_visitor)(void *context, const struct gp_entry *entry);
+
+/* A load file to be loaded: INSTALL for load and LOAD. */
+typedef struct gp_load {
+    /* AID of the load file. */
+    struct gp_slice load_file;
+    /* Security domain that gets it; empty for the one of the session. */
+    struct gp_slice security_domain;
+    /* Hash of the data block, 20, 32, 48 or 64 octets; empty for none. */
+    struct gp_slice hash;
+    /* Load parameters; empty for none. */
+    struct gp_slice parameters;
+    /* Token; empty for none. */
+    struct gp_slice token;
+    /* The load file data block, in as many parts as it lies in. */
+    const struct gp_slice *parts;
+    /* How many parts. */
+    size_t parts_len;
+    /* What stands before the octets of the data block, as `gp_load_head` writes it; empty for tag and length alone. */
+    struct gp_slice head;
+    /* The most octets of data in a LOAD command; 0 for as many as fit. */
+    size_t block_len;
+} gp_load;
+
+/* A DAP block: the signature of a security domain over the hash of the data block. */
+typedef struct gp_dap {
+    /* AID of the security domain that verifies. */
+    struct gp_slice security_domain;
+    /* Its signature; with AES the CMAC of the hash, 16 octets. */
+    struct gp_slice signature;
+} gp_dap;
+
+/* Data to be stored, and how: STORE DATA. */
+typedef struct gp_store_data {
+    /* The application of the security domain that it is for; empty for the security domain itself. */
+    struct gp_slice application;
+    /* 0 for none, 1 for DGI, 2 for BER-TLV. */
+    uint8_t structure;
+    /*
+     Whether the data is encrypted, by whoever made it: 0 for not, or nobody says; 1 for application dependent; 3 for
+     values under the Key-DEK.
+     */
+    uint8_t encryption;
+    /* 1 when there may be an answer to each block: `gp_answer` has the data of the last one. Else 0. */
+    uint8_t answer;
+    /* The most octets of data in a block; 0 for as many as fit. */
+    size_t block_len;
+    /* The data, which is cut wherever a block is full; empty when there are `pieces`. */
+    struct gp_slice data;
+    /*
+     The data in pieces, each of them a block, for receivers that want whole objects. Each has to fit a command, and
+     `block_len` if there is one. May be null when there are none.
+     */
+    const struct gp_slice *pieces;
+    /* How many pieces, 256 at most; 0 when there is `data`. */
+    size_t pieces_len;
+} gp_store_data;
+
+/*
+ An operation that was carried out, as its receipt names it. What an operation does not have is empty.
+
+ ```text
+  function              load_file     object                     from              to
+  0x02 load             load file     -                          -                 domain that has it
+  0x04, 0x08, 0x0C      load file     application                -                 -
+  0x0E load_install     load file     application                -                 domain that has both
+  0x10 extradition      -             what moved                 domain it left    domain it is in
+  0x40 registry update  -             application, or empty      domain or empty   domain or empty
+  0xE4 delete           -             what is gone               -                 -
+ ```
+ */
+typedef struct gp_operation {
+    /* P1 of the INSTALL command, or 0xE4 for DELETE. */
+    uint8_t function;
+    /* Load file. */
+    struct gp_slice load_file;
+    /* Application, or whatever the operation was about. */
+    struct gp_slice object;
+    /* Security domain that gave. */
+    struct gp_slice from;
+    /* Security domain that has it now. */
+    struct gp_slice to;
+    /* Privileges of a registry update as they were sent: 0, 1 or 3 octets. */
+    struct gp_slice privileges;
+    /* Parameters of a registry update as they were sent. */
+    struct gp_slice parameters;
+} gp_operation;
+
+/* What a confirmation says, beside that the receipt is good. All of it lies in the answer. */
+typedef struct gp_receipt {
+    /* How many receipts there were before: it never repeats. */
+    uint16_t counter;
+    /* Values of `42` and `45` of the security domain that made the receipt, one after the other. */
+    struct gp_slice security_domain;
+    /* Number of the token; empty when it had none. */
+    struct gp_slice token_id;
+    /* Digest of the token; empty when it is not given. */
+    struct gp_slice token_digest;
+} gp_receipt;
 
 /* What the card says of its keys before any key is needed. */
 typedef struct gp_key_info {
@@ -773,6 +935,36 @@ gp_status gp_card_reset(struct gp_card *card);
 void gp_card_close(struct gp_card *card);
 
 /*
+ Derives the keys of a card from the master keys by KDF3 (SP 800-108 over CMAC, as GlobalPlatformPro does it), with the 10
+ octets of its key diversification data (`gp_key_info`). They are as long as the master keys.
+ */
+gp_status gp_key_set_diversify(struct gp_key_set *keys,
+                               const struct gp_key_set *masters,
+                               const uint8_t *diversification);
+
+/*
+ Would these keys have opened the session? `command` and `response` are a whole INITIALIZE UPDATE and its answer, as they
+ were recorded; `aid` is that of the selected application, or empty. No card is asked and no attempt is counted. The keys
+ are tried as they are, as master keys of KDF3, and with Key-ENC and Key-MAC swapped. `GP_E_CARD_CRYPTOGRAM` when none of
+ it fits.
+ */
+gp_status gp_diagnose(struct gp_slice command,
+                      struct gp_slice response,
+                      const struct gp_key_set *keys,
+                      struct gp_slice aid,
+                      struct gp_finding *found);
+
+/*
+ As `gp_diagnose`, with a secret of 16 octets or more: its first 16, 24 and 32 octets are tried, each as all three keys and
+ as the master key of KDF3.
+ */
+gp_status gp_diagnose_secret(struct gp_slice command,
+                             struct gp_slice response,
+                             struct gp_slice secret,
+                             struct gp_slice aid,
+                             struct gp_finding *found);
+
+/*
  A generator from full-entropy octets: 32 for AES-128, 48 for AES-256. The personalization, at most as long, may be null
  with length 0.
  */
@@ -822,6 +1014,21 @@ gp_status gp_host_adopt(struct gp_host *host,
 /* Sends on this logical channel, 0 to 19, from now on. */
 gp_status gp_host_set_channel(struct gp_host *host, uint8_t channel);
 
+/*
+ Writes lengths so from now on: 0 short, a longer body is an error; 1 short, a longer body of DELETE, INSTALL and PUT KEY
+ is cut by GlobalPlatform's rule (so it is after `gp_host_init`); 2 short, any longer body is cut by ISO's rule; 3 extended
+ where the body does not fit a short command; 4 extended, always.
+ */
+gp_status gp_host_set_lengths(struct gp_host *host,
+                              uint8_t lengths);
+
+/*
+ The most data octets of one short command or segment on the wire from now on, protection included, for cards and readers
+ that take fewer than 255; 0 for 255.
+ */
+gp_status gp_host_set_max_data(struct gp_host *host,
+                               uint8_t max);
+
 /* The octets to send, and the room for what comes back. `GP_E_STATE` when no operation is under way. */
 gp_status gp_host_io(struct gp_host *host, struct gp_slice *command, struct gp_buf *response);
 
@@ -860,15 +1067,27 @@ gp_status gp_host_select(struct gp_host *host,
 gp_status gp_host_get_data(struct gp_host *host, uint16_t tag);
 
 /*
- GET STATUS: shows the entries of one part of the registry to `visit`. `subset` is P1: 0x80 the issuer security domain,
- 0x40 applications and security domains, 0x20 load files, 0x10 load files with their modules.
+ Any command, protected when there is a session. A refusal is an answer: `gp_host_answer` has its status word.
 
- Rule: the context stays until the operation is over.
+ Rule: the data of the command stays until the operation is over.
  */
-gp_status gp_host_get_status(struct gp_host *host,
-                             uint8_t subset,
-                             gp_entry_visitor visit,
-                             void *context);
+gp_status gp_host_raw(struct gp_host *host,
+                      const struct gp_command *command);
+
+/*
+ MANAGE CHANNEL, open: a logical channel, 1 to 19, or with 0 one that the card chooses. It is never protected, and the
+ session goes on. `gp_host_answer` tells the number in `channel`; the host goes on with its own channel until
+ `gp_host_set_channel`.
+ */
+gp_status gp_host_open_channel(struct gp_host *host,
+                               uint8_t number);
+
+/*
+ MANAGE CHANNEL, close: a logical channel, 1 to 19. A session that was opened on it ends. A channel that was closed before
+ is no error: `gp_host_answer` has status word 0x6200 then, else 0x9000.
+ */
+gp_status gp_host_close_channel(struct gp_host *host,
+                                uint8_t number);
 
 /*
  INSTALL for install and make selectable.
@@ -878,17 +1097,57 @@ gp_status gp_host_get_status(struct gp_host *host,
 gp_status gp_host_install(struct gp_host *host, const struct gp_install *parameters);
 
 /*
- INSTALL for load, and LOAD in as many blocks as it takes.
+ INSTALL with this P1: 0x04 for install, 0x0C for install and make selectable; 0x08 for make selectable, which has neither
+ load file nor module; 0x20 for personalization, which has the application alone: the STORE DATA commands that follow go to
+ it, until the last block.
 
  Rule: what the parameters point to stays until the operation is over.
  */
-gp_status gp_host_load(struct gp_host *host, const struct gp_load *parameters);
+gp_status gp_host_install_with(struct gp_host *host,
+                               uint8_t function,
+                               const struct gp_install *parameters);
+
+/*
+ INSTALL for extradition.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_extradite(struct gp_host *host, const struct gp_extradition *parameters);
+
+/*
+ INSTALL for registry update.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_update_registry(struct gp_host *host,
+                                  const struct gp_registry_update *parameters);
 
 /* DELETE: an application or a load file; with `related` 1 a load file and all applications from it. */
 gp_status gp_host_delete(struct gp_host *host, struct gp_slice object, uint8_t related);
 
+/*
+ As `gp_host_delete`, with a token and whom it is for.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_delete_with(struct gp_host *host, const struct gp_delete *parameters);
+
+/*
+ SET STATUS: `subset` is P1 (0x80 the card, 0x40 an application or security domain, 0x60 a security domain and all below
+ it), `state` is P2.
+ */
+gp_status gp_host_set_status(struct gp_host *host,
+                             uint8_t subset,
+                             uint8_t state,
+                             struct gp_slice object);
+
 /* DELETE: all keys of a version, other than the one of the session. */
 gp_status gp_host_delete_keys(struct gp_host *host, uint8_t version);
+
+/* DELETE: one key, by its version and identifier, other than those of the session. Many cards delete whole versions only. */
+gp_status gp_host_delete_key(struct gp_host *host,
+                             uint8_t version,
+                             uint8_t id);
 
 /*
  PUT KEY: puts a key set under `version`, in place of version `replaces` or, when that is 0, beside the others. The
@@ -914,13 +1173,69 @@ gp_status gp_host_put_keys_with(struct gp_host *host,
                                 const struct gp_key_source *source);
 
 /*
- SET STATUS: `subset` is P1 (0x80 the card, 0x40 an application or security domain, 0x60 a security domain and all below
- it), `state` is P2.
+ PUT KEY: puts one AES key with this version and identifier, 0x01 to 0x7F each, in place of the key of version `replaces`
+ or, when that is 0, beside the others: for tokens (customarily version 0x70), receipts (0x71), DAP (0x73). The value is
+ encrypted with the Key-DEK of `current`, and the check value that comes back is compared.
+
+ Rule: the key and the key set stay until the operation is over.
  */
-gp_status gp_host_set_status(struct gp_host *host,
+gp_status gp_host_put_key(struct gp_host *host,
+                          uint8_t replaces,
+                          uint8_t version,
+                          uint8_t id,
+                          const struct gp_key *key,
+                          const struct gp_key_set *current);
+
+/*
+ As `gp_host_put_key`, with a Key-DEK that stays in a module: its `encrypt` is needed, its `cmac` may be null.
+
+ Rule: the key and the context of the source stay until the operation is over.
+ */
+gp_status gp_host_put_key_with(struct gp_host *host,
+                               uint8_t replaces,
+                               uint8_t version,
+                               uint8_t id,
+                               const struct gp_key *key,
+                               const struct gp_key_source *source);
+
+/*
+ GET STATUS: shows the entries of one part of the registry to `visit`. `subset` is P1: 0x80 the issuer security domain,
+ 0x40 applications and security domains, 0x20 load files, 0x10 load files with their modules.
+
+ Rule: the context stays until the operation is over.
+ */
+gp_status gp_host_get_status(struct gp_host *host,
                              uint8_t subset,
-                             uint8_t state,
-                             struct gp_slice object);
+                             gp_entry_visitor visit,
+                             void *context);
+
+/*
+ INSTALL for load, and LOAD in as many blocks as it takes.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_load(struct gp_host *host, const struct gp_load *parameters);
+
+/*
+ The combined load, install and make selectable: all of it or nothing. The token, where one is needed, is that of
+ `install` (`gp_token_load_install`); its `load_file` may be empty.
+
+ Rule: what the parameters point to stays until the operation is over.
+ */
+gp_status gp_host_load_install(struct gp_host *host,
+                               const struct gp_load *load,
+                               const struct gp_install *install);
+
+/*
+ Writes what stands before the octets of a load file data block: `daps_len` DAP blocks, for a block that is `ciphered` (1,
+ else 0) its ICV of 8 or 16 octets or none, tag and length of `data_len` octets. It goes into `gp_load`, as `head`.
+ */
+gp_status gp_load_head(const struct gp_dap *daps,
+                       size_t daps_len,
+                       uint8_t ciphered,
+                       struct gp_slice icv,
+                       size_t data_len,
+                       struct gp_buf *head);
 
 /*
  STORE DATA without encryption of its own, in as many blocks as it takes: to the security domain of the session, or to
@@ -934,12 +1249,78 @@ gp_status gp_host_store_data(struct gp_host *host,
                              struct gp_slice application);
 
 /*
- Any command, protected when there is a session. A refusal is an answer: `gp_host_answer` has its status word.
+ STORE DATA in any of its forms, in as many blocks as it takes or as it was cut into.
 
- Rule: the data of the command stays until the operation is over.
+ Rule: data and pieces stay until the operation is over.
  */
-gp_status gp_host_raw(struct gp_host *host,
-                      const struct gp_command *command);
+gp_status gp_host_store_data_with(struct gp_host *host, const struct gp_store_data *parameters);
+
+/*
+ Makes the token of INSTALL with this P1, 0x04, 0x08 or 0x0C, over the fields of the body; the `token` in it does not
+ count. `scratch` holds the body while it is signed: 255 octets are enough for a short command. The token has
+ `GP_TOKEN_LEN` octets.
+ */
+gp_status gp_token_install(uint8_t function,
+                           const struct gp_install *parameters,
+                           const struct gp_key *key,
+                           uint8_t *scratch,
+                           size_t scratch_len,
+                           uint8_t *token);
+
+/* Makes the token of INSTALL for load, likewise. Parts and head of the load file do not count. */
+gp_status gp_token_load(const struct gp_load *parameters,
+                        const struct gp_key *key,
+                        uint8_t *scratch,
+                        size_t scratch_len,
+                        uint8_t *token);
+
+/*
+ Makes the token of the combined load, install and make selectable, over both of its commands; it goes into `install`.
+ `scratch` holds both bodies.
+ */
+gp_status gp_token_load_install(const struct gp_load *load,
+                                const struct gp_install *install,
+                                const struct gp_key *key,
+                                uint8_t *scratch,
+                                size_t scratch_len,
+                                uint8_t *token);
+
+/* Makes the token of INSTALL for extradition, as `gp_token_install`. */
+gp_status gp_token_extradition(const struct gp_extradition *parameters,
+                               const struct gp_key *key,
+                               uint8_t *scratch,
+                               size_t scratch_len,
+                               uint8_t *token);
+
+/* Makes the token of INSTALL for registry update, as `gp_token_install`. */
+gp_status gp_token_registry_update(const struct gp_registry_update *parameters,
+                                   const struct gp_key *key,
+                                   uint8_t *scratch,
+                                   size_t scratch_len,
+                                   uint8_t *token);
+
+/* Makes the token of DELETE, as `gp_token_install`. */
+gp_status gp_token_delete(const struct gp_delete *parameters,
+                          const struct gp_key *key,
+                          uint8_t *scratch,
+                          size_t scratch_len,
+                          uint8_t *token);
+
+/*
+ Verifies the receipt in the answer to a delegated operation (`data` of `gp_answer`), and tells what it says (`receipt`
+ may be null). `GP_E_SIGNATURE` when it does not fit key and operation, `GP_E_NOT_AUTHENTIC` when the card gave none,
+ `GP_E_BODY` for what is no confirmation. The operation was carried out in any case.
+ */
+gp_status gp_receipt_verify(struct gp_slice answer,
+                            const struct gp_operation *operation,
+                            const struct gp_key *key,
+                            struct gp_receipt *receipt);
+
+/* Takes a key of 16, 24 or 32 octets, which are copied. */
+gp_status gp_key_init(struct gp_key *key, const uint8_t *octets, size_t len);
+
+/* Wipes the key. Twice is fine, and so is null. */
+void gp_key_close(struct gp_key *key);
 
 /*
  Takes three keys of 16, 24 or 32 octets, all of the same length, which are copied.
@@ -1053,6 +1434,61 @@ gp_status gp_response_build(const uint8_t *data,
                             size_t data_len,
                             uint16_t status_word,
                             struct gp_buf *response);
+
+/*
+ Writes BEGIN R-MAC SESSION, protected, into the buffer. `protection` is P1: 0x10 for an R-MAC in the answers, 0x30 for
+ encrypted answers, too. `salt` of up to 24 octets by custom, or none, reaches the R-MACs. The level rises when
+ `gp_session_unwrap` has read the answer 9000: 0x01 and 0x03 to 0x11 and 0x13, 0x03 and 0x13 to 0x33. `GP_E_LEVEL` where the
+ level cannot be raised so, or an R-MAC session runs. Any error leaves the session as it was.
+ */
+gp_status gp_session_begin_r_mac(struct gp_session *session,
+                                 uint8_t protection,
+                                 const uint8_t *salt,
+                                 size_t salt_len,
+                                 struct gp_buf *command);
+
+/*
+ Writes END R-MAC SESSION, protected, into the buffer. Its own answer still has the R-MAC; when `gp_session_unwrap` has read
+ 9000 the level is `gp_session_initial_level` again. `GP_E_LEVEL` when no R-MAC session runs. Any error leaves the session as
+ it was.
+ */
+gp_status gp_session_end_r_mac(struct gp_session *session,
+                               struct gp_buf *command);
+
+/*
+ The security level that EXTERNAL AUTHENTICATE set, or -1 when the session is not open. `gp_session_level` is above it
+ while an R-MAC session runs.
+ */
+int32_t gp_session_initial_level(const struct gp_session *session);
+
+/*
+ From now on, that many commands may be wrapped; the next one is `GP_E_MESSAGE_LIMIT`, with nothing sent. Without this
+ call the encryption counter's 32 bits are the limit. It stays with the session that a host adopts.
+ */
+gp_status gp_session_set_message_limit(struct gp_session *session,
+                                       uint32_t messages);
+
+/* How many commands may still be wrapped; 0 when the session is not open. */
+uint32_t gp_session_messages_left(const struct gp_session *session);
+
+/*
+ Between `gp_session_challenged` and `gp_session_authenticate`: is the card challenge the one that follows from Key-ENC,
+ sequence counter and the AID of the selected application, 5 to 16 octets? `verdict` is one of `GP_CHALLENGE_...` and may be
+ null. With `required` 1 anything but `GP_CHALLENGE_MATCHES` is `GP_E_CARD_CHALLENGE` and ends the session, so that nothing
+ is sent; with 0 the session goes on. Without this call nothing is checked.
+ */
+gp_status gp_session_check_challenge(struct gp_session *session,
+                                     const struct gp_key_set *keys,
+                                     struct gp_slice aid,
+                                     uint8_t required,
+                                     uint8_t *verdict);
+
+/* As `gp_session_check_challenge`, with a Key-ENC that stays in a module. */
+gp_status gp_session_check_challenge_with(struct gp_session *session,
+                                          const struct gp_key_source *source,
+                                          struct gp_slice aid,
+                                          uint8_t required,
+                                          uint8_t *verdict);
 
 /*
  Reads the object that begins at `*offset` and moves the offset behind it. At the end of the octets the answer is

@@ -20,8 +20,10 @@ mod aes;
 mod apdu;
 mod applets;
 mod card;
+mod diagnose;
 mod drbg;
 mod host;
+mod key;
 mod keys;
 mod session;
 mod sizes;
@@ -31,8 +33,10 @@ pub use aes::*;
 pub use apdu::*;
 pub use applets::*;
 pub use card::*;
+pub use diagnose::*;
 pub use drbg::*;
 pub use host::*;
+pub use key::*;
 pub use keys::*;
 pub use session::*;
 pub use sizes::*;
@@ -186,6 +190,10 @@ impl Span {
 
     fn octets(pointer: *const u8, len: usize) -> Self {
         Self { start: pointer.addr(), len }
+    }
+
+    fn slice(slice: gp_slice) -> Self {
+        Self::octets(slice.ptr, slice.len)
     }
 
     fn overlaps(self, other: Self) -> bool {

@@ -2,16 +2,16 @@
 
 use gp_apdu::{CommandBuf, Form, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
-    Authenticating, Challenge, ChallengePolicy, Challenged, Initiator, KeySetInfo, KeySource, Reply, SecureChannel,
-    SecurityLevel,
+    Authenticating, Challenge, ChallengePolicy, ChallengeVerdict, Challenged, Error, Initiator, KeySetInfo, KeySource,
+    RMacSession, Reply, SecureChannel, SecurityLevel,
 };
 
 use super::aes::{Engine, Keys};
 use super::keys::Source;
 use super::sizes::GP_SESSION_WORDS;
 use super::{
-    Cell, Context, Outcome, Room, Span, apart, begin, code, done, end, enter, give, gp_aes, gp_buf, gp_key_set,
-    gp_key_source, look, object, octets,
+    Cell, Context, Outcome, Room, Span, apart, begin, code, diagnose, done, end, enter, give, gp_aes, gp_buf,
+    gp_key_set, gp_key_source, gp_slice, look, object, octets,
 };
 use crate::status::{Code, GP_E_ARGUMENT, GP_E_CLOSED, GP_E_LEVEL, GP_E_STATE, gp_status};
 
@@ -478,4 +478,174 @@ pub unsafe extern "C" fn gp_response_build(
         Ok(())
     };
     done(outcome())
+}
+
+/// Writes BEGIN R-MAC SESSION, protected, into the buffer. `protection` is P1: 0x10 for an R-MAC in the answers, 0x30 for
+/// encrypted answers, too. `salt` of up to 24 octets by custom, or none, reaches the R-MACs. The level rises when
+/// `gp_session_unwrap` has read the answer 9000: 0x01 and 0x03 to 0x11 and 0x13, 0x03 and 0x13 to 0x33. `GP_E_LEVEL` where the
+/// level cannot be raised so, or an R-MAC session runs. Any error leaves the session as it was.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_begin_r_mac(
+    session: *mut gp_session,
+    protection: u8,
+    salt: *const u8,
+    salt_len: usize,
+    command: *mut gp_buf,
+) -> gp_status {
+    let outcome = || {
+        let protection = RMacSession::from_octet(protection).ok_or(GP_E_ARGUMENT)?;
+        // SAFETY: the caller's promise.
+        let (stage, room) = unsafe { enter_with_room(session, command)? };
+        apart(&[Span::of(session), room.span[0], room.span[1], Span::octets(salt, salt_len)])?;
+        // SAFETY: the caller's promise; apart.
+        let salt = unsafe { octets(salt, salt_len)? };
+        *room.len = open(stage)?.begin_r_mac(protection, salt, room.all).map_err(code)?.len();
+        Ok(())
+    };
+    done(outcome())
+}
+
+/// Writes END R-MAC SESSION, protected, into the buffer. Its own answer still has the R-MAC; when `gp_session_unwrap` has read
+/// 9000 the level is `gp_session_initial_level` again. `GP_E_LEVEL` when no R-MAC session runs. Any error leaves the session as
+/// it was.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_end_r_mac(session: *mut gp_session, command: *mut gp_buf) -> gp_status {
+    let outcome = || {
+        // SAFETY: the caller's promise.
+        let (stage, room) = unsafe { enter_with_room(session, command)? };
+        *room.len = open(stage)?.end_r_mac(room.all).map_err(code)?.len();
+        Ok(())
+    };
+    done(outcome())
+}
+
+/// The security level that EXTERNAL AUTHENTICATE set, or -1 when the session is not open. `gp_session_level` is above it
+/// while an R-MAC session runs.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_initial_level(session: *const gp_session) -> i32 {
+    // SAFETY: the caller's promise.
+    match unsafe { look(session) } {
+        Ok(Stage::Open(channel, _)) if !channel.is_closed() => i32::from(channel.session_level().octet()),
+        _ => -1,
+    }
+}
+
+/// From now on, that many commands may be wrapped; the next one is `GP_E_MESSAGE_LIMIT`, with nothing sent. Without this
+/// call the encryption counter's 32 bits are the limit. It stays with the session that a host adopts.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_set_message_limit(session: *mut gp_session, messages: u32) -> gp_status {
+    let outcome = || {
+        // SAFETY: the caller's promise.
+        open(unsafe { enter(session)? })?.set_message_limit(messages);
+        Ok(())
+    };
+    done(outcome())
+}
+
+/// How many commands may still be wrapped; 0 when the session is not open.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_messages_left(session: *const gp_session) -> u32 {
+    // SAFETY: the caller's promise.
+    match unsafe { look(session) } {
+        Ok(Stage::Open(channel, _)) if !channel.is_closed() => channel.messages_left(),
+        _ => 0,
+    }
+}
+
+/// Between `gp_session_challenged` and `gp_session_authenticate`: is the card challenge the one that follows from Key-ENC,
+/// sequence counter and the AID of the selected application, 5 to 16 octets? `verdict` is one of `GP_CHALLENGE_...` and may be
+/// null. With `required` 1 anything but `GP_CHALLENGE_MATCHES` is `GP_E_CARD_CHALLENGE` and ends the session, so that nothing
+/// is sent; with 0 the session goes on. Without this call nothing is checked.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_check_challenge(
+    session: *mut gp_session,
+    keys: *const gp_key_set,
+    aid: gp_slice,
+    required: u8,
+    verdict: *mut u8,
+) -> gp_status {
+    let outcome = || {
+        // SAFETY: the caller's promise.
+        let mut keys = unsafe { look(keys)? };
+        // SAFETY: the caller's promise.
+        unsafe { check_challenge(session, &mut keys, aid, required, verdict) }
+    };
+    done(outcome())
+}
+
+/// As `gp_session_check_challenge`, with a Key-ENC that stays in a module.
+///
+/// # Safety
+/// See the rules of the header.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gp_session_check_challenge_with(
+    session: *mut gp_session,
+    source: *const gp_key_source,
+    aid: gp_slice,
+    required: u8,
+    verdict: *mut u8,
+) -> gp_status {
+    let outcome = || {
+        // SAFETY: the caller's promise.
+        let mut source = Source::new(unsafe { object(source)? })?;
+        // SAFETY: the caller's promise.
+        unsafe { check_challenge(session, &mut source, aid, required, verdict) }
+    };
+    done(outcome())
+}
+
+/// # Safety
+/// As the functions around it.
+unsafe fn check_challenge(
+    session: *mut gp_session,
+    keys: &mut impl KeySource,
+    aid: gp_slice,
+    required: u8,
+    verdict: *mut u8,
+) -> Outcome<()> {
+    if required > 1 {
+        return Err(GP_E_ARGUMENT);
+    }
+    apart(&[Span::of(session), Span::octets(aid.ptr, aid.len), Span::of(verdict)])?;
+    // SAFETY: the caller's promise; apart.
+    let (stage, aid) = unsafe { (enter(session)?, octets(aid.ptr, aid.len)?) };
+    let challenged = match stage {
+        Stage::Challenged(challenged, ..) => challenged,
+        Stage::Over => return Err(GP_E_CLOSED),
+        _ => return Err(GP_E_STATE),
+    };
+    let card = challenged.card_challenge();
+    let found = match challenged.info().sequence {
+        None => ChallengeVerdict::Random,
+        Some(sequence) => {
+            let expected = Challenge::pseudo_random(keys, card.mode(), sequence, aid).map_err(code)?;
+            // Both are public once the card has answered.
+            if expected == *card { ChallengeVerdict::Matches } else { ChallengeVerdict::Differs }
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { give(verdict, diagnose::verdict(found))? };
+    if required == 1 && found != ChallengeVerdict::Matches {
+        *stage = Stage::Over;
+        return Err(code(Error::CardChallenge));
+    }
+    Ok(())
 }

@@ -21,6 +21,7 @@ macro_rules! sizes {
 }
 
 sizes! {
+    GP_KEY_WORDS = 8, 8, 8;
     GP_KEY_SET_WORDS = 16, 16, 16;
     GP_DRBG_WORDS = 12, 12, 12;
     GP_SESSION_WORDS = 208, 192, 24;

@@ -31,6 +31,7 @@ gp_buf buffer(uint8_t *octets, size_t len, size_t cap);
 
 void test_session(void);
 void test_card(void);
+void test_manage(void);
 void test_applets(void);
 void test_tlv(void);
 void test_apdu(void);

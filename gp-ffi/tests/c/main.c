@@ -69,6 +69,7 @@ int main(void)
     test_apdu();
     test_session();
     test_card();
+    test_manage();
     test_applets();
     test_garbage();
     for (i = 0; i < FUNCTIONS; i++) {

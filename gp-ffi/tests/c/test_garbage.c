@@ -36,6 +36,18 @@ void test_garbage(void)
     static gp_host host;
     static gp_drbg drbg;
     static gp_key_set keys;
+    static gp_key key;
+    static gp_slice pieces[4];
+    gp_install install;
+    gp_extradition extradition;
+    gp_registry_update update;
+    gp_delete gone;
+    gp_store_data store;
+    gp_operation operation;
+    gp_receipt receipt;
+    gp_finding finding;
+    gp_dap dap;
+    uint8_t token[GP_TOKEN_LEN];
     static uint8_t command[261], response[258];
     uint8_t octets[300], other[300];
     long round;
@@ -43,8 +55,10 @@ void test_garbage(void)
     memset(&host, 0, sizeof host);
     memset(&drbg, 0, sizeof drbg);
     memset(&keys, 0, sizeof keys);
+    memset(&key, 0, sizeof key);
     fill(octets, sizeof octets);
     (void)gp_key_set_init(&keys, octets, octets, octets, 16);
+    (void)gp_key_init(&key, octets, 16);
     CHECK(card_power_on(&keys, 0x71, 1) == GP_OK);
     (void)gp_host_init(&host, command, sizeof command, response, sizeof response);
     for (round = 0; round < rounds; round++) {
@@ -66,7 +80,7 @@ void test_garbage(void)
         path[0] = any(0x10000);
         path[1] = any(256);
         path[2] = any(0x1000000);
-        switch (any(30)) {
+        switch (any(44)) {
         case 0: (void)gp_tlv_next(octets, len, &at, &object); break;
         case 1: (void)gp_tlv_find(octets, len, path, any(9), &part); break;
         case 2: (void)gp_tlv_put(&buf, path[0], octets, len); break;
@@ -118,6 +132,77 @@ void test_garbage(void)
             (void)gp_drbg_init(&drbg, octets, any(2) == 0 ? 32 : 48, other, any(60));
             (void)gp_drbg_generate(&drbg, octets, len, other, any(60));
             break;
+        case 28:
+            install.load_file = part;
+            install.module = part;
+            install.application = part;
+            install.privileges = slice(octets, any(5));
+            install.parameters = part;
+            install.token = slice(other, any(20));
+            (void)gp_host_install_with(&host, (uint8_t)any(64), &install);
+            (void)gp_token_install((uint8_t)any(64), &install, &key, other, any(300), token);
+            break;
+        case 29:
+            extradition.security_domain = part;
+            extradition.object = part;
+            extradition.parameters = slice(octets, any(40));
+            extradition.token = slice(other, any(20));
+            (void)gp_host_extradite(&host, &extradition);
+            (void)gp_token_extradition(&extradition, &key, other, any(300), token);
+            break;
+        case 30:
+            update.security_domain = any(2) == 0 ? part : slice(NULL, any(2));
+            update.application = any(2) == 0 ? part : slice(NULL, any(2));
+            update.privileges = slice(octets, any(5));
+            update.parameters = part;
+            update.token = slice(other, any(20));
+            (void)gp_host_update_registry(&host, &update);
+            (void)gp_token_registry_update(&update, &key, other, any(300), token);
+            break;
+        case 31:
+            gone.object = part;
+            gone.related = (uint8_t)any(3);
+            gone.control = slice(octets, any(12));
+            gone.token = slice(other, any(20));
+            (void)gp_host_delete_with(&host, &gone);
+            (void)gp_token_delete(&gone, &key, other, any(300), token);
+            break;
+        case 32: (void)gp_host_open_channel(&host, (uint8_t)any(24)); break;
+        case 33: (void)gp_host_close_channel(&host, (uint8_t)any(24)); break;
+        case 34:
+            store.application = any(2) == 0 ? part : slice(NULL, 0);
+            store.structure = (uint8_t)any(4);
+            store.encryption = (uint8_t)any(5);
+            store.answer = (uint8_t)any(3);
+            store.block_len = any(10);
+            store.data = any(2) == 0 ? slice(octets, len) : slice(NULL, 0);
+            store.pieces = pieces;
+            store.pieces_len = any(5);
+            for (at = 0; at < 4; at++) {
+                pieces[at] = slice(octets + any(20), any(40));
+            }
+            (void)gp_host_store_data_with(&host, &store);
+            break;
+        case 35:
+            operation.function = (uint8_t)any(256);
+            operation.load_file = part;
+            operation.object = part;
+            operation.from = part;
+            operation.to = part;
+            operation.privileges = slice(octets, any(5));
+            operation.parameters = part;
+            (void)gp_receipt_verify(slice(octets, len), &operation, &key, &receipt);
+            break;
+        case 36: (void)gp_diagnose(slice(octets, any(30)), slice(other, any(60)), &keys, part, &finding); break;
+        case 37: (void)gp_session_begin_r_mac(&session, (uint8_t)any(64), octets, any(40), &buf); break;
+        case 38: (void)gp_session_end_r_mac(&session, &buf); break;
+        case 39: (void)gp_session_check_challenge(&session, &keys, part, (uint8_t)any(3), &more); break;
+        case 40:
+            dap.security_domain = part;
+            dap.signature = slice(octets, any(40));
+            (void)gp_load_head(&dap, any(2), (uint8_t)any(3), slice(octets, any(20)), any(0x1000000), &buf);
+            break;
+        case 41: (void)gp_host_put_key(&host, (uint8_t)any(256), (uint8_t)any(256), (uint8_t)any(256), &key, &keys); break;
         default:
             octets[0] = (uint8_t)(any(2) == 0 ? 0x80 : 0x00);
             octets[4] = (uint8_t)any(16);
@@ -131,5 +216,6 @@ void test_garbage(void)
     gp_drbg_close(&drbg);
     card_power_off();
     gp_key_set_close(&keys);
+    gp_key_close(&key);
     printf("garbage: %ld calls\n", rounds);
 }
