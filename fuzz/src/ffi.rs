@@ -584,7 +584,8 @@ impl<'a> World<'a> {
                     return None;
                 }
                 Call::HostAnswer(at) => {
-                    let mut answer = gp_answer { data: self.part([0, 0]), status_word: 0, kind: 0, channel: 0, entries: 0 };
+                    let mut answer =
+                        gp_answer { data: self.part([0, 0]), status_word: 0, kind: 0, channel: 0, entries: 0 };
                     let status = gp_host_answer(&raw const self.hosts[usize::from(at)], &raw mut answer);
                     if status == GP_OK && answer.data.len > 0 {
                         let room = &self.host_memory[usize::from(at)][1];

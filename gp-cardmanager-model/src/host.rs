@@ -107,7 +107,7 @@ pub use manage_channel::{CloseChannel, OpenChannel};
 pub use observer::{Event, Observer};
 pub use put_key::{KeysPut, NewKeys, PutKeys};
 pub use raw::{Answer, Raw};
-pub use rotation::{DekProof, Opens, Rotate, Rotation, RotationStage};
+pub use rotation::{DekProof, Opens, Rotate, Rotation, RotationCalls, RotationStage};
 pub use run::{run, run_async};
 pub use select::{Select, Selected};
 pub use set_status::SetStatus;

@@ -32,6 +32,7 @@
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 208
 #define GP_HOST_WORDS 288
+#define GP_ROTATION_WORDS 288
 #define GP_REGISTRY_ENTRY_WORDS 20
 #define GP_KEY_SLOT_WORDS 10
 #define GP_OBJECT_SLOT_WORDS 6
@@ -43,6 +44,7 @@
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 192
 #define GP_HOST_WORDS 256
+#define GP_ROTATION_WORDS 256
 #define GP_REGISTRY_ENTRY_WORDS 20
 #define GP_KEY_SLOT_WORDS 10
 #define GP_OBJECT_SLOT_WORDS 6
@@ -54,6 +56,7 @@
 #define GP_DRBG_WORDS 12
 #define GP_SESSION_WORDS 24
 #define GP_HOST_WORDS 96
+#define GP_ROTATION_WORDS 64
 #define GP_REGISTRY_ENTRY_WORDS 20
 #define GP_KEY_SLOT_WORDS 10
 #define GP_OBJECT_SLOT_WORDS 6
@@ -87,6 +90,24 @@
 
 /* The keys with Key-ENC and Key-MAC in each other's place. */
 #define GP_SCHEME_SWAPPED 3
+
+/* Octets of the record of a rotation. */
+#define GP_ROTATION_RECORD_LEN 19
+
+/* In `flags` of `gp_rotation_prepare`: the new set takes the place of the old one, in one step of the card. */
+#define GP_ROTATION_REPLACE 1
+
+/* In `flags` of `gp_rotation_prepare`: the old set is deleted when the new one is proved. */
+#define GP_ROTATION_DELETE_OLD 2
+
+/* `*opens` of `gp_rotation_look`: the old set opens the card. */
+#define GP_OPENS_OLD 0
+
+/* `*opens` of `gp_rotation_look`: one of the two does. Neither may be forgotten. */
+#define GP_OPENS_EITHER 1
+
+/* `*opens` of `gp_rotation_look`: the new set does. */
+#define GP_OPENS_NEW 2
 
 /* Octets of a token or receipt made with an AES key. */
 #define GP_TOKEN_LEN 16
@@ -540,6 +561,24 @@ typedef struct gp_dap {
     /* Its signature; with AES the CMAC of the hash, 16 octets. */
     struct gp_slice signature;
 } gp_dap;
+
+/* A rotation under way. Zeroed memory, then `gp_host_rotate`; `gp_rotation_close` wipes it. */
+typedef struct gp_rotation {
+    uint64_t opaque[GP_ROTATION_WORDS];
+} gp_rotation;
+
+/*
+ What a rotation asks of the program. Each function answers 0 when it did; anything else ends the operation with
+ `GP_E_STOPPED`, and nothing more is sent.
+ */
+typedef struct gp_rotation_calls {
+    /* Handed to the functions. */
+    void *context;
+    /* Fills `out` with octets that nobody can predict: 8 or 16 for the host challenge of each session. */
+    int32_t (*random)(void *context, uint8_t *out, size_t len);
+    /* Stores the record, `GP_ROTATION_RECORD_LEN` octets, before it returns. */
+    int32_t (*persist)(void *context, const uint8_t *record, size_t len);
+} gp_rotation_calls;
 
 /* Data to be stored, and how: STORE DATA. */
 typedef struct gp_store_data {
@@ -1236,6 +1275,51 @@ gp_status gp_load_head(const struct gp_dap *daps,
                        struct gp_slice icv,
                        size_t data_len,
                        struct gp_buf *head);
+
+/*
+ Writes the record of a rotation from `old_version` (0x00 for the card's first set, initial keys above all) to `new_version`,
+ 0x01 to 0x7F: `GP_ROTATION_RECORD_LEN` octets, to be stored together with the new keys before anything is sent. With
+ `attempts` not 0 it stops, with `GP_E_STOPPED`, after so many attempts in a row to open a session that did not succeed,
+ over all its runs, before a card could lock; leave two at least. `GP_E_ARGUMENT` for flags that there are not.
+ */
+gp_status gp_rotation_prepare(uint8_t *record,
+                              uint8_t old_version,
+                              uint8_t new_version,
+                              uint8_t flags,
+                              uint8_t attempts,
+                              const struct gp_key_set *new_keys);
+
+/* Lets a rotation that was stopped make so many attempts again, when it is known why the others failed: changes the record. */
+gp_status gp_rotation_allow(uint8_t *record,
+                            uint8_t attempts);
+
+/*
+ Which set opens the card, by a record: `GP_OPENS_OLD`, `GP_OPENS_EITHER` or `GP_OPENS_NEW`; and whether the rotation is
+ finished. Both may be null. `GP_E_ARGUMENT` for octets that are no record.
+ */
+gp_status gp_rotation_look(const uint8_t *record,
+                           uint8_t *opens,
+                           uint8_t *finished);
+
+/*
+ Goes on with a rotation, from its record: opens the sessions it needs itself (S8 for `mode` 8, S16 for 16, at `level`, which
+ has C-DECRYPTION: 0x03, 0x13 or 0x33), puts the new set, proves it, and deletes the old one where the record says so. After
+ any error read the stored record back and call this again: it finds out which set opens the card. The session with the
+ new set is the host's afterwards. `GP_E_STATE` for a rotation that is finished.
+
+ Rule: rotation, key sets and what the calls point to stay until the operation is over.
+ */
+gp_status gp_host_rotate(struct gp_host *host,
+                         struct gp_rotation *rotation,
+                         const uint8_t *record,
+                         const struct gp_key_set *old_keys,
+                         const struct gp_key_set *new_keys,
+                         uint8_t mode,
+                         uint8_t level,
+                         const struct gp_rotation_calls *calls);
+
+/* Wipes what is left of a rotation, when its operation is over. Twice is fine, and so is null. */
+void gp_rotation_close(struct gp_rotation *rotation);
 
 /*
  STORE DATA without encryption of its own, in as many blocks as it takes: to the security domain of the session, or to

@@ -310,15 +310,14 @@ pub enum DekProof {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Rotate<'a, R, P> {
+pub struct Rotate<'a, C> {
     rotation: Rotation,
     old: &'a StaticKeys,
     new: &'a StaticKeys,
     level: SecurityLevel,
     form: BlockForm,
     proof: DekProof,
-    random: R,
-    persist: P,
+    calls: C,
     action: Action<'a>,
     /// PUT KEY was sent in this run: the new set must be there.
     put: bool,
@@ -336,7 +335,36 @@ enum Action<'a> {
     End,
 }
 
-impl<'a, R, P> Rotate<'a, R, P>
+/// What a rotation asks of its program: two closures in [`Rotate::new`], or a type of one's own.
+pub trait RotationCalls {
+    /// Makes a fresh challenge for a session that is opened, from a generator that nobody can foresee.
+    ///
+    /// # Errors
+    /// Any [`Failure`]: the operation is over, nothing is sent.
+    fn challenge(&mut self) -> Result<Challenge, Failure>;
+
+    /// Stores the record ([`Rotation::to_bytes`]) before it answers.
+    ///
+    /// # Errors
+    /// Any [`Failure`]: the operation is over, nothing is sent.
+    fn persist(&mut self, rotation: &Rotation) -> Result<(), Failure>;
+}
+
+impl<R, P> RotationCalls for (R, P)
+where
+    R: FnMut() -> Result<Challenge, Failure>,
+    P: FnMut(&Rotation) -> Result<(), Failure>,
+{
+    fn challenge(&mut self) -> Result<Challenge, Failure> {
+        (self.0)()
+    }
+
+    fn persist(&mut self, rotation: &Rotation) -> Result<(), Failure> {
+        (self.1)(rotation)
+    }
+}
+
+impl<'a, R, P> Rotate<'a, (R, P)>
 where
     R: FnMut() -> Result<Challenge, Failure>,
     P: FnMut(&Rotation) -> Result<(), Failure>,
@@ -350,18 +378,21 @@ where
         random: R,
         persist: P,
     ) -> Self {
-        Self {
-            rotation,
-            old,
-            new,
-            level,
-            form: BlockForm::WithLength,
-            proof: DekProof::Dek,
-            random,
-            persist,
-            action: Action::Start,
-            put: false,
-        }
+        Self::with_calls(rotation, old, new, level, (random, persist))
+    }
+}
+
+impl<'a, C: RotationCalls> Rotate<'a, C> {
+    /// As [`new`](Self::new), with both calls in one type.
+    pub const fn with_calls(
+        rotation: Rotation,
+        old: &'a StaticKeys,
+        new: &'a StaticKeys,
+        level: SecurityLevel,
+        calls: C,
+    ) -> Self {
+        let (form, proof) = (BlockForm::WithLength, DekProof::Dek);
+        Self { rotation, old, new, level, form, proof, calls, action: Action::Start, put: false }
     }
 
     /// Writes key blocks so.
@@ -381,7 +412,7 @@ where
         if to > self.rotation.stage {
             let mut advanced = self.rotation;
             advanced.advance(to)?;
-            (self.persist)(&advanced)?;
+            self.calls.persist(&advanced)?;
             self.rotation = advanced;
         }
         Ok(())
@@ -392,7 +423,7 @@ where
         let mut rotation = self.rotation;
         rotation.count(set, counted)?;
         if rotation != self.rotation {
-            (self.persist)(&rotation)?;
+            self.calls.persist(&rotation)?;
             self.rotation = rotation;
         }
         Ok(())
@@ -400,7 +431,7 @@ where
 
     /// A session to be opened, counted and stored as an attempt that has failed until the card says otherwise.
     fn attempt(&mut self, set: Set, key_version: u8) -> Result<Handshake<'a>, Failure> {
-        let mut handshake = Handshake::new((self.random)()?, self.level);
+        let mut handshake = Handshake::new(self.calls.challenge()?, self.level);
         handshake.key_version = key_version;
         self.count(set, Guard::attempt)?;
         Ok(handshake)
@@ -482,11 +513,7 @@ where
     }
 }
 
-impl<'a, R, P> Task for Rotate<'a, R, P>
-where
-    R: FnMut() -> Result<Challenge, Failure>,
-    P: FnMut(&Rotation) -> Result<(), Failure>,
-{
+impl<C: RotationCalls> Task for Rotate<'_, C> {
     type Output<'r> = Rotation;
 
     fn command(&mut self, draft: &mut Draft<'_>) -> Result<Cover, Failure> {
@@ -572,7 +599,7 @@ where
 
 const NO_SUCH_VERSION: Refusal = Refusal::new(ins::INITIALIZE_UPDATE, StatusWord::REFERENCED_DATA_NOT_FOUND);
 
-impl<R, P> fmt::Debug for Rotate<'_, R, P> {
+impl<C> fmt::Debug for Rotate<'_, C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Rotate").field("rotation", &self.rotation).field("level", &self.level).finish_non_exhaustive()
     }

@@ -24,6 +24,7 @@ mod content;
 mod keys;
 mod listing;
 mod load;
+mod rotation;
 mod slices;
 mod store_data;
 mod token;
@@ -34,10 +35,12 @@ pub use content::*;
 pub use keys::*;
 pub use listing::*;
 pub use load::*;
+pub use rotation::*;
 pub use store_data::*;
 pub use token::*;
 
 use listing::List;
+use rotation::Rotating;
 use slices::Slices;
 use store_data::Pieces;
 
@@ -129,6 +132,7 @@ operations! {
     Pieces(Pieces),
     OpenChannel(OpenChannel),
     CloseChannel(CloseChannel),
+    Rotate(Rotating),
     Raw(Raw<'static>),
 }
 

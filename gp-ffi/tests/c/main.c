@@ -71,6 +71,7 @@ int main(void)
     test_card();
     test_manage();
     test_applets();
+    test_rotation();
     test_garbage();
     for (i = 0; i < FUNCTIONS; i++) {
         for (k = 0; k < 4; k++) {
