@@ -409,6 +409,11 @@ fn keys_are_put_and_rotated() {
     // Once more, as after a power cut when all was done: it is done.
     let again = on(&[&rotate[..], &with_first[..]].concat());
     assert!(again.contains("finished") && !again.contains("PUT KEY"), "{again}");
+    // But one that keeps the old set is not one that deletes it, nor does it replace.
+    for other in [&[][..], &["--replace", "31"]] {
+        let plan = [&rotate[..5], &["--record", &record, "--store", &store][..], other, &with_first[..]].concat();
+        assert!(fail(&plan, 2).contains("another rotation"));
+    }
     std::fs::remove_file(&record).unwrap();
     on(&[
         "rotate-keys",

@@ -415,7 +415,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
                 Ok(current) => level = current,
                 Err(refusal) => {
                     // With the session ends what was begun in it, and its Key-DEK is gone.
-                    self.abort_load(channel);
+                    self.drop_unfinished(channel);
                     if let Some(at) = self.channel_mut(channel).filter(|at| at.responder.level().is_none()) {
                         at.dek = None;
                     }
@@ -431,7 +431,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
                 Ok(0) if self.deviates(Deviation::UnaskedData) => apdu.respond(&[0x00]),
                 answer => answer,
             }
-        } else if level.is_some() && self.is_locked(entry.domain) {
+        } else if level.is_some() && (self.is_locked(entry.domain) || self.stands_on_locked(channel)) {
             // The session is a service of the security domain.
             Err(StatusWord::CONDITIONS_OF_USE)
         } else {
@@ -488,7 +488,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             // A load is a strict sequence: anything in between ends it.
             self.abort_load(channel);
         }
-        if self.is_locked(domain) {
+        if self.is_locked(domain) || self.stands_on_locked(channel) {
             // Its load does not wait.
             self.abort_load(channel);
             return Err(StatusWord::CONDITIONS_OF_USE);

@@ -355,7 +355,9 @@ impl<'b, O: Observer> Host<'b, O> {
         let mut draft = Draft::new(self.command, limits);
         let cover = task.command(&mut draft)?;
         let protected = match cover {
-            Cover::Session | Cover::SessionOrPlain if self.slot.is_dead() => {
+            Cover::Session if self.slot.is_dead() => return Err(Failure::Channel(gp_scp03::Error::Closed)),
+            // On another channel than that of the dead session nothing was ever protected.
+            Cover::SessionOrPlain if self.slot.is_dead_on(self.channel) => {
                 return Err(Failure::Channel(gp_scp03::Error::Closed));
             }
             Cover::Session if protection.is_none() => return Err(Failure::NoSession),

@@ -265,12 +265,17 @@ fn rotate(
     if plan.delete_old && plan.replace.is_none() && arguments.key_version == 0 {
         return Err(Outcome::Usage("--delete-old needs --kvn: the version of the old keys".into()));
     }
+    let planned = match plan.replace {
+        Some(replaced) => Rotation::replace(replaced, plan.version, new),
+        None => Rotation::add(arguments.key_version, plan.version, new),
+    };
+    let planned = if plan.delete_old { planned.deleting_old() } else { planned };
     let stored = match record.filter(|path| path.exists() && !arguments.dry_run) {
         Some(path) => {
             let octets = std::fs::read(path).map_err(Outcome::NoCard)?;
             let rotation = Rotation::from_bytes(&octets)
                 .ok_or_else(|| Outcome::Usage(format!("{} is no record of a rotation", path.display())))?;
-            if !rotation.fits(new) || rotation.new_version() != plan.version {
+            if !rotation.is_same_plan(&planned) {
                 return Err(Outcome::Usage(format!("{} belongs to another rotation", path.display())));
             }
             if rotation.is_finished() {
@@ -287,13 +292,7 @@ fn rotate(
         }
         None => None,
     };
-    let rotation = stored.unwrap_or_else(|| {
-        let rotation = match plan.replace {
-            Some(replaced) => Rotation::replace(replaced, plan.version, new),
-            None => Rotation::add(arguments.key_version, plan.version, new),
-        };
-        if plan.delete_old { rotation.deleting_old() } else { rotation }
-    });
+    let rotation = stored.unwrap_or(planned);
     // The counts stay, the limit is today's.
     let [old_guard, new_guard] = rotation.guards().map_or([0; 2], |(old, new)| [old.failures(), new.failures()]);
     let guard = |failures| Guard::resume(failures, plan.attempts);

@@ -20,8 +20,9 @@ use crate::card::applets::Applets;
 use crate::card::deviations::Deviation;
 use crate::card::imports;
 use crate::card::install::body_status;
-use crate::card::keys::KeySet;
+use crate::card::keys::KeySlot;
 use crate::card::platform::Platform;
+use crate::card::put_key::has_set;
 use crate::card::registry::{Acceptance, Index, Occupant, Registry, RegistryEntry};
 use crate::card::rights::{Management, serves};
 use crate::card::storage::Storage;
@@ -188,12 +189,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         }
         // The last set stays (Amendment D 4.1.3): it need not be in use where it took the place of initial keys.
         let keys = &*self.memory.keys;
-        let sets = |stays: &dyn Fn(u8) -> bool| {
-            let mut own = keys.iter().filter(|slot| slot.owner == Some(domain) && stays(slot.version));
-            own.any(|slot| KeySet::find(keys, domain, slot.version.max(1)).is_some())
-        };
-        let stays = |version: u8| !(1..=3).any(|id| wanted.matches(version, id));
-        if sets(&|_| true) && !sets(&stays) {
+        let gone = |slot: &KeySlot| wanted.matches(slot.version, slot.id);
+        if has_set(keys, domain, true, |_| false) && !has_set(keys, domain, true, gone) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))?;

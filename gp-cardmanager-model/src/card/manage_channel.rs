@@ -68,6 +68,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 self.call(A::select, handle(index, &entry), None, apdu).map_err(|_| StatusWord::SELECTION_FAILED)?;
                 // Its warning is about itself, not about the channel.
                 apdu.restore(&[]);
+                if !self.is_usable() {
+                    // It has locked the card, or ended it.
+                    self.applets.deselect(handle(index, &entry));
+                    return Err(StatusWord::FUNCTION_NOT_SUPPORTED);
+                }
             }
         }
         if let Some(index) = selected {

@@ -111,16 +111,28 @@ pub(super) struct Lent<'c, 'm, S: Storage> {
     pub(super) session: Option<usize>,
 }
 
+impl<S: Storage> Lent<'_, '_, S> {
+    /// On a TERMINATED card nothing changes any more (GPCS 9.6.4).
+    fn lives(&self) -> Result<(), StatusWord> {
+        match self.books.life_cycle() {
+            CardLifeCycle::Terminated => Err(StatusWord::CONDITIONS_OF_USE),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl<S: Storage> Services for Lent<'_, '_, S> {
     fn life_cycle(&self) -> u8 {
         self.books.memory.registry.entry(self.app).map_or(0, |entry| entry.state)
     }
 
     fn set_life_cycle(&mut self, state: u8) -> Result<(), StatusWord> {
+        self.lives()?;
         set_own_state(&mut self.books, self.app, state)
     }
 
     fn lock_application(&mut self, aid: &Aid, wanted: bool) -> Result<(), StatusWord> {
+        self.lives()?;
         lock(&mut self.books, self.app, aid, wanted)
     }
 

@@ -205,10 +205,12 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return Err(StatusWord::WRONG_DATA);
             }
         }
-        // The last set that opens sessions with the domain is neither taken apart nor shut away (Amendment D 4.1.3).
+        // The last set that opens sessions with the domain is neither taken apart nor shut away (Amendment D 4.1.3), nor does
+        // one that opens none shut out those of the domain above.
         let replaced = |old: &KeySlot| is_replaced(slots, owner, replaces, old);
         let serves = KeySet::find_for(slots, owner, 0, |set| set.serves(slots, false)).is_some();
-        if serves && !has_set(slots, owner, replaced) {
+        let will_hold = has_set(slots, owner, false, replaced);
+        if (serves || will_hold) && !has_set(slots, owner, true, replaced) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
         // STORE DATA may bring keys of several sets.
@@ -260,13 +262,27 @@ pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8
     }
     let replaced = |old: &KeySlot| is_replaced(slots, owner, replaces, old);
     let complete = completes_set(slots, owner, replaced);
+    // What replaces another key takes its place, so that the first set stays the first.
+    let takes = |old: &KeySlot| {
+        let part = |slot: &KeySlot| (slot.id, slot.component, slot.part);
+        let mut staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner));
+        staged.find(|new| part(new) == part(old) && replaces.unwrap_or(new.version) == old.version)
+    };
     for (at, old) in slots.iter().enumerate().filter(|(_, slot)| slot.owner == Some(owner) && !slot.pending) {
-        if replaced(old) || (complete && matches!(old.version, 0x00 | 0xFF)) {
+        if let Some(new) = takes(old) {
+            emit(Change::Key(at, new));
+        } else if replaced(old) || (complete && matches!(old.version, 0x00 | 0xFF)) {
             emit(Change::RemoveKey(at));
         }
     }
+    let is_taken = |new: &KeySlot| {
+        let mut old = slots.iter().filter(|slot| slot.owner == Some(owner) && !slot.pending);
+        old.any(|old| takes(old).is_some_and(|other| core::ptr::eq(other, new)))
+    };
     for (at, new) in slots.iter().enumerate().filter(|(_, slot)| slot.owner == Some(owner) && slot.pending) {
-        emit(Change::Key(at, new));
+        if !is_taken(new) {
+            emit(Change::Key(at, new));
+        }
     }
     let waits = memory
         .registry
@@ -287,20 +303,23 @@ fn is_replaced(slots: &[KeySlot], owner: Index, replaces: Option<u8>, old: &KeyS
 /// Do the staged keys, with those that stay, make a key set that opens sessions with the security domain?
 fn completes_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
     let mut staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner));
-    staged.any(|slot| is_set(slots, owner, slot.version, &replaced))
+    staged.any(|slot| is_set(slots, owner, slot.version, true, &replaced))
 }
 
-/// Will there be any such set?
-fn has_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
+/// Will there be any whole set, one that opens sessions with the domain if it `serves`, when what is staged is there and what is
+/// `gone` is not?
+pub(super) fn has_set(slots: &[KeySlot], owner: Index, serves: bool, gone: impl Fn(&KeySlot) -> bool) -> bool {
     let mut own = slots.iter().filter(|slot| slot.owner == Some(owner));
-    own.any(|slot| is_set(slots, owner, slot.version, &replaced))
+    own.any(|slot| is_set(slots, owner, slot.version, serves, &gone))
 }
 
-/// Is there a whole set of this version that opens sessions with the domain, when what is staged has taken its place?
-fn is_set(slots: &[KeySlot], owner: Index, version: u8, replaced: &impl Fn(&KeySlot) -> bool) -> bool {
+/// Is there a whole set of this version then?
+fn is_set(slots: &[KeySlot], owner: Index, version: u8, serves: bool, gone: &impl Fn(&KeySlot) -> bool) -> bool {
     let length = |id: u8| {
         let mut own = slots.iter().filter(|slot| slot.owner == Some(owner) && slot.version == version);
-        let whole = |slot: &&KeySlot| is_first_aes(slot, id) && slot.serves(false) && (slot.pending || !replaced(slot));
+        let whole = |slot: &&KeySlot| {
+            is_first_aes(slot, id) && (!serves || slot.serves(false)) && (slot.pending || !gone(slot))
+        };
         own.find(whole).map(|slot| slot.length)
     };
     matches!([1, 2, 3].map(length), [Some(enc), Some(mac), Some(dek)] if enc == mac && mac == dek)

@@ -73,6 +73,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 Err(_) => {
                     apdu.restore(wanted);
                     from = Index(index.0.saturating_add(1));
+                    if !self.is_usable() {
+                        // It has locked the card, or ended it.
+                        return self.select_locked(channel, wanted, apdu);
+                    }
                 }
             }
         }
@@ -122,6 +126,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
                 return;
             }
         }
+        self.end_personalizations(index);
         if let Some(at) = self.channel_mut(channel) {
             at.selected = Some(index);
         }

@@ -28,7 +28,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let domain = if entry.is_domain() { index } else { entry.domain };
         let implementation = self.profile.implementation;
         let command = Command { header: apdu.header(), data: apdu.data(), le: apdu.le(), form: Form::Short };
-        self.abort_load(channel);
+        self.drop_unfinished(channel);
         let at = self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?;
         at.end_personalization();
         at.listing = None;
@@ -44,10 +44,11 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let application = !entry.is_domain();
         let set =
             self.serving_set(domain, request.key_version, application).ok_or(StatusWord::REFERENCED_DATA_NOT_FOUND)?;
-        if !set.serves(self.memory.keys, application) {
+        let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
+        // The keys of a LOCKED domain above open nothing, either.
+        if !set.serves(self.memory.keys, application) || counters.owner.is_some_and(|owner| self.is_locked(owner)) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        let counters = self.memory.keys.get(set.counters()).ok_or(StatusWord::UNKNOWN)?;
         if self.profile.max_failures != 0 && counters.failures >= self.profile.max_failures {
             return Err(StatusWord::AUTHENTICATION_BLOCKED);
         }
@@ -141,9 +142,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let (version, owner) =
             self.channel(channel).map_or((0, None), |channel| (channel.key_version, channel.key_owner));
         let set = self.serving_set(domain, version, !entry.is_domain());
-        let slot = set
-            .map(|set| set.counters())
-            .filter(|slot| self.memory.keys.get(*slot).is_some_and(|key| key.owner.is_some() && key.owner == owner));
+        let is_owner = |key: &KeySlot| key.owner.is_some_and(|of| Some(of) == owner && !self.is_locked(of));
+        let slot = set.map(|set| set.counters()).filter(|slot| self.memory.keys.get(*slot).is_some_and(is_owner));
         let Some(slot) = slot else {
             // Since the challenge other keys have come to serve here: its own, or those of another domain above.
             self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
@@ -174,35 +174,46 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     /// The key set with this version that opens sessions with a security domain: its own; for one that has no set yet,
     /// those of the nearest security domain above it that has. So a new one can get its first keys, as on many cards.
     fn serving_set(&self, domain: Index, version: u8, application: bool) -> Option<KeySet> {
-        let registry = &*self.memory.registry;
-        let mut owner = domain;
         if version == 0 && domain == Index::ISD && self.deviates(Deviation::DefaultVersionDangles) {
             let first = self.profile.key_sets.first()?;
-            return KeySet::find(self.memory.keys, owner, first.version);
+            return KeySet::find(self.memory.keys, domain, first.version);
         }
+        let owner = self.keyed(domain)?;
+        let keys = &*self.memory.keys;
+        let first = KeySet::find_for(keys, owner, version, |set| set.serves(keys, application));
+        // None of them may serve: it is told by the first.
+        first.or_else(|| KeySet::find(keys, owner, version))
+    }
+
+    /// The security domain whose keys open sessions with this one: itself, or the nearest above it that has a set.
+    fn keyed(&self, domain: Index) -> Option<Index> {
+        let registry = &*self.memory.registry;
+        let mut at = domain;
         // The chain of associations has no more links than there are entries.
         for _ in 0..registry.len() {
-            if KeySet::find(self.memory.keys, owner, 0).is_some() {
-                let keys = &*self.memory.keys;
-                let first = KeySet::find_for(keys, owner, version, |set| set.serves(keys, application));
-                // None of them may serve: it is told by the first.
-                return first.or_else(|| KeySet::find(keys, owner, version));
+            if KeySet::find(self.memory.keys, at, 0).is_some() {
+                return Some(at);
             }
-            let above = registry.entry(owner)?.domain;
-            if above == owner || self.deviates(Deviation::NoInheritedKeys) {
+            let above = registry.entry(at)?.domain;
+            if above == at || self.deviates(Deviation::NoInheritedKeys) {
                 return None;
             }
-            owner = above;
+            at = above;
         }
         None
     }
 
-    /// Do the keys that the session on this channel stands on still serve the applications of `domain`? After an extradition
-    /// they may be another's (GPCS 7.1).
+    /// Is the domain LOCKED whose keys the session on this channel stands on?
+    pub(super) fn stands_on_locked(&self, channel: LogicalChannel) -> bool {
+        let at = self.channel(channel).filter(|at| at.responder.level().is_some());
+        at.and_then(|at| at.key_owner).is_some_and(|owner| self.is_locked(owner))
+    }
+
+    /// Are the keys that the session on this channel stands on still those of the domain that serves the applications of
+    /// `domain`? After an extradition they may be another's (GPCS 7.1).
     pub(super) fn still_serves(&self, channel: LogicalChannel, domain: Index) -> bool {
-        let Some(at) = self.channel(channel) else { return false };
-        let owner = |set: KeySet| self.memory.keys.get(set.counters()).and_then(|slot| slot.owner);
-        at.key_owner.is_some() && self.serving_set(domain, at.key_version, true).and_then(owner) == at.key_owner
+        let owner = self.channel(channel).and_then(|at| at.key_owner);
+        owner.is_some() && self.keyed(domain) == owner
     }
 
     /// Keys of this security domain have changed: who has a challenge that was made with them, on whatever channel, begins again.

@@ -11,8 +11,8 @@
 
 use gp_apdu::{Command, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
-    Challenge, ChallengePolicy, ChallengeVerdict, Error, Initiator, Key, KeyId, KeyLength, KeySetInfo, SecurityLevel,
-    StaticKeys,
+    Challenge, ChallengePolicy, ChallengeVerdict, Error, InitializeUpdate, Initiator, Key, KeyId, KeyLength,
+    KeySetInfo, SecurityLevel, StaticKeys,
 };
 
 use crate::aid::Aid;
@@ -44,6 +44,9 @@ impl<'a> Recorded<'a> {
     /// [`Error::Status`] when the card refused: there is nothing to compare then.
     pub fn from_apdus(command: &[u8], response: &'a [u8]) -> Result<Self, Error> {
         let command = Command::parse(command)?;
+        if !InitializeUpdate::is(command.header) {
+            return Err(Error::ChallengeLength);
+        }
         let response = Response::parse(response)?;
         if response.status != StatusWord::OK {
             return Err(Error::Status(response.status));

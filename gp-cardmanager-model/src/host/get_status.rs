@@ -42,6 +42,8 @@ pub struct GetStatus<'a, F> {
     max_pages: u16,
     fetch: bool,
     fetching: bool,
+    /// Octets of an entry that was cut, in front of the next answer.
+    kept: usize,
     fall_back: bool,
     visit: F,
     listed: Listed,
@@ -73,6 +75,7 @@ impl<'a, F: FnMut(Result<Entry<'_>, gp_tlv::Error>)> GetStatus<'a, F> {
             max_pages: Self::MAX_PAGES,
             fetch: false,
             fetching: false,
+            kept: 0,
             fall_back: false,
             visit,
             listed: Listed { entries: 0, errors: 0, pages: 0, legacy: false, origin: Origin::Authentic },
@@ -187,16 +190,18 @@ impl<F: FnMut(Result<Entry<'_>, gp_tlv::Error>)> Task for GetStatus<'_, F> {
             // Nothing was there to fetch: go on with the next page.
             (Reply::Refused(_), _) if fetched => {
                 self.body = self.body.following();
-                Ok(Step::Again)
+                Ok(Step::AgainKeeping(self.kept))
             }
             (Reply::Authentic(response) | Reply::Plain(response), StatusWord::MORE_DATA) => {
-                if response.data.is_empty() && self.fetch && !fetched && matches!(reply, Reply::Plain(_)) {
+                // In front of it stands what was kept of an entry that was cut.
+                let nothing = response.data.len() <= self.kept;
+                if nothing && self.fetch && !fetched && matches!(reply, Reply::Plain(_)) {
                     self.fetching = true;
-                    return Ok(Step::Again);
+                    return Ok(Step::AgainKeeping(self.kept));
                 }
-                let tail = self.show(response.data);
+                self.kept = self.show(response.data);
                 self.body = self.body.following();
-                Ok(Step::AgainKeeping(tail))
+                Ok(Step::AgainKeeping(self.kept))
             }
             _ => {
                 let response = accepted(ins::GET_STATUS, reply)?;

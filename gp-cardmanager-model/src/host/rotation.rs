@@ -113,7 +113,8 @@ impl Rotation {
     fn check(&self) -> Result<(), Failure> {
         let target = PutKeyTarget { replaces: self.replace.then_some(self.old_version), first_id: 1, several: true };
         target.check()?;
-        if (1..=0x7F).contains(&self.new_version) {
+        let fresh = self.replace || self.new_version != self.old_version;
+        if fresh && (1..=0x7F).contains(&self.new_version) {
             Ok(())
         } else {
             Err(error::Error::at(ErrorKind::BadValue, 0).into())
@@ -182,6 +183,14 @@ impl Rotation {
     #[must_use]
     pub const fn new_version(&self) -> u8 {
         self.new_version
+    }
+
+    /// Is this the same plan, however far it has come: the same versions and keys, replaced or added, the old set deleted or
+    /// kept?
+    #[must_use]
+    pub fn is_same_plan(&self, other: &Self) -> bool {
+        let plan = |of: &Self| (of.old_version, of.new_version, of.replace, of.delete_old, of.check_values);
+        plan(self) == plan(other)
     }
 
     /// Which set opens the card at this stage.

@@ -63,6 +63,15 @@ impl Slot {
         }
     }
 
+    /// The same for this logical channel.
+    pub(super) fn is_dead_on(&self, at: LogicalChannel) -> bool {
+        match &self.place {
+            Place::Empty => false,
+            Place::Open(channel) => channel.is_closed() && channel.channel() == at,
+            Place::Dead(channel) => *channel == at,
+        }
+    }
+
     /// The key version that the session was opened with, or that PUT KEY gave its set since; `None` without a session, when its
     /// keys came from elsewhere, or when PUT KEY gave another version to a part of the set.
     #[must_use]

@@ -14,6 +14,7 @@ mod install;
 mod keys;
 mod load;
 mod manage_channel;
+mod midway;
 mod model;
 mod open;
 mod power_loss;

@@ -3,6 +3,7 @@
 mod corners;
 mod delegated;
 mod discovery;
+mod edges;
 mod handshake;
 mod lengths;
 mod listing;
