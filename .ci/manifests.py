@@ -4,7 +4,8 @@ check       dependencies, their direction and features, versions, no_std, no uns
 msrv        no resolved package states a newer Rust than the workspace does
 published   the names of the published crates, lowest layer first
 featured    those of them that have features
-features    every subset of each one's features: "crate feature,feature"
+features    of each one: no feature, each alone, all: "crate feature,feature"
+powerset    every subset of each one's features, likewise
 """
 
 import itertools
@@ -155,10 +156,11 @@ def msrv():
     print(f"{len(packages)} resolved packages, none may need more than Rust {floor}")
 
 
-def feature_sets():
+def feature_sets(every):
     for package in published():
         features = sorted(f for f in package["features"] if f != "default")
-        for size in range(len(features) + 1):
+        sizes = range(len(features) + 1) if every else sorted({0, min(1, len(features)), len(features)})
+        for size in sizes:
             for chosen in itertools.combinations(features, size):
                 print(package["name"], ",".join(chosen))
 
@@ -174,7 +176,9 @@ def main():
         case ["featured"]:
             print("\n".join(p["name"] for p in published() if p["features"]))
         case ["features"]:
-            feature_sets()
+            feature_sets(every=False)
+        case ["powerset"]:
+            feature_sets(every=True)
         case _:
             sys.exit(__doc__)
     for text in faults:
