@@ -35,7 +35,7 @@ pub const SECURITY_DOMAIN: [Transition<SecurityDomainState>; 8] = {
     ]
 };
 
-/// Life cycle state of a supplementary security domain (GPCS 5.3.2, table 11-5). The ISD has a [`CardLifeCycle`].
+/// Life cycle state of a supplementary security domain (GPCS 5.3.2, table 11-5). The ISD has a [`CardLifeCycle`](super::CardLifeCycle).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SecurityDomainLifeCycle(u8);
 

@@ -4,7 +4,7 @@
 use crate::content::*;
 use crate::kit::{self, Bench, Event, Host, Wire, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
 use gp_apdu::StatusWord;
-use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card, Deviation, Deviations};
+use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card};
 use gp_cardmanager_model::key_info::KeyAccess;
 use gp_cardmanager_model::lifecycle::CardLifeCycle;
 use gp_cardmanager_model::put_key::{BlockForm, KeyType, NewComponent, NewKey, PutKeyWriter};
@@ -191,12 +191,6 @@ fn a_transfer_of_a_dead_session_leaves_the_memory_to_others() {
     // A wrong MAC: the session is over, and with it what was begun in it.
     assert_eq!(raw(&mut card, &hex("84E2100108 1111111111111111")).1, 0x6982);
     assert_eq!(raw(&mut card, &hex("81E4800002 4F07")).1, 0x9000, "the first part of a chain");
-}
-
-/// The package, in a domain that took it.
-fn extradite_package(host: &mut Host, card: &mut kit::TestCard<'_>, to: &[u8]) {
-    load(host, card);
-    extradite(host, card, &FILE, to);
 }
 
 /// An application with Card Lock that locks the card when it is selected, and agrees.

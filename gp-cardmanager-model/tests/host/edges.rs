@@ -56,7 +56,8 @@ fn a_session_that_died_elsewhere_hinders_no_plain_command() {
     let mut host = Host::new(&mut command, &mut response, ());
     run(&mut host, &mut card, Authenticate::new(challenge(), SecurityLevel::Full, |_| Ok(&old))).unwrap();
     // The answer to a protected command is lost.
-    host.begin(&mut GetData::IIN).unwrap();
+    let mut iin = GetData::IIN;
+    host.begin(&mut iin).unwrap();
     host.abandon();
     assert!(host.slot().is_dead());
     host.set_channel(LogicalChannel::new(1).unwrap());
