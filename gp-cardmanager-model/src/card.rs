@@ -367,6 +367,9 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
     /// Chains, transfers of STORE DATA and signatures are put together in one memory: who begins takes it from a transfer, and
     /// from a chain of another channel, but from no chain that a session sent, and without a session from no transfer.
     fn claim_chain_memory(&mut self, channel: LogicalChannel) -> Result<(), StatusWord> {
+        // Of a transfer that was ended no more blocks are due.
+        let due = |at| self.channel(at).is_some_and(|channel| channel.store_block != 0);
+        self.transfer = self.transfer.filter(|transfer| due(transfer.channel));
         let session = |channel| self.channel(channel).is_some_and(|channel| channel.responder.level().is_some());
         let other = self.chain.filter(|chain| chain.channel() != channel);
         if other.is_some_and(|chain| session(chain.channel())) || (self.transfer.is_some() && !session(channel)) {

@@ -1289,7 +1289,10 @@ gp_status gp_rotation_prepare(uint8_t *record,
                               uint8_t attempts,
                               const struct gp_key_set *new_keys);
 
-/* Lets a rotation that was stopped make so many attempts again, when it is known why the others failed: changes the record. */
+/*
+ Lets a rotation that was stopped make so many attempts again, at least 1, when it is known why the others failed: changes the
+ record.
+ */
 gp_status gp_rotation_allow(uint8_t *record,
                             uint8_t attempts);
 
@@ -1304,7 +1307,8 @@ gp_status gp_rotation_look(const uint8_t *record,
 /*
  Goes on with a rotation, from its record: opens the sessions it needs itself (S8 for `mode` 8, S16 for 16, at `level`, which
  has C-DECRYPTION: 0x03, 0x13 or 0x33), puts the new set, proves it, and deletes the old one where the record says so. After
- any error read the stored record back and call this again: it finds out which set opens the card. The session with the
+ any error call `gp_rotation_close`, read the stored record back and call this again: it finds out which set opens the card.
+ Without `gp_rotation_close` this is `GP_E_STATE`. The session with the
  new set is the host's afterwards. `GP_E_STATE` for a rotation that is finished.
 
  Rule: rotation, key sets and what the calls point to stay until the operation is over.

@@ -47,7 +47,10 @@ impl<'m, S: Storage> Books<'_, 'm, S> {
         let memory = &*self.memory;
         // What grows the card must leave room in a slot for the snapshot of all of it and for one more change.
         let mut grown = 0_u32;
-        changes(memory, &mut |change| grown = grown.saturating_add(change.growth()));
+        changes(memory, &mut |change| {
+            let here = replaced(memory, &change).map_or(0, |before| before.growth());
+            grown = grown.saturating_add(change.growth().saturating_sub(here));
+        });
         if grown > 0 && used(memory, grown.saturating_add(reserve(self.log.capacity()))) > self.log.capacity() {
             return Err(StatusWord::NOT_ENOUGH_MEMORY);
         }
@@ -84,6 +87,13 @@ impl<'m, S: Storage> Books<'_, 'm, S> {
         }
         Ok(())
     }
+}
+
+/// The key that another one takes the place of: what the snapshot has of it now.
+fn replaced<'k>(memory: &'k Memory<'_>, change: &Change<'_>) -> Option<Change<'k>> {
+    let Change::Key(at, _) = *change else { return None };
+    let there = memory.keys.get(at).filter(|slot| slot.owner.is_some() && !slot.pending);
+    there.map(|slot| Change::Key(at, slot))
 }
 
 /// The card life cycle state (GPCS 5.1): the ISD's.

@@ -190,11 +190,18 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         // The last set stays (Amendment D 4.1.3): it need not be in use where it took the place of initial keys.
         let keys = &*self.memory.keys;
         let gone = |slot: &KeySlot| wanted.matches(slot.version, slot.id);
-        if has_set(keys, domain, true, |_| false) && !has_set(keys, domain, true, gone) {
-            return Err(StatusWord::CONDITIONS_OF_USE);
+        // A set that is blocked does not stand in for it.
+        for limit in [0, self.profile.max_failures] {
+            let opens_not = |slot: &KeySlot| slot.is_blocked(limit);
+            if has_set(keys, domain, true, opens_not)
+                && !has_set(keys, domain, true, |slot| opens_not(slot) || gone(slot))
+            {
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
         }
         self.commit(|_, emit| emit(Change::RemoveKeys(domain, wanted)))?;
-        self.end_challenges(domain);
+        // What is gone is seen.
+        self.end_challenges(domain, 0);
         Ok(())
     }
 }

@@ -70,6 +70,11 @@ impl KeySlot {
         *self = Self::FREE;
     }
 
+    /// Are the attempts used up, of which there are `limit` (0: endlessly many)?
+    pub(crate) const fn is_blocked(&self, limit: u8) -> bool {
+        limit != 0 && self.failures >= limit
+    }
+
     /// May a security domain itself use the key, or (`application`) an application that it serves? By the access octet:
     /// `00` both, `01` and `02` one of them, others nobody (GPCS 7.5.2, 11.1.9).
     pub(crate) const fn serves(&self, application: bool) -> bool {

@@ -319,7 +319,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// Every personalised security domain with Mandated DAP, and the target with DAP Verification, must have verified.
-    fn check_daps(&self, load: &Load) -> Result<(), StatusWord> {
+    pub(super) fn check_daps(&self, load: &Load) -> Result<(), StatusWord> {
         let target = self.memory.registry.get(load.file.slot()).map_or(Index::ISD, |entry| entry.domain);
         let demanding = self.memory.registry.entries().filter(|(index, entry)| {
             // Also one that is LOCKED since: it verifies nothing then, and the load fails (GPCS 9.2.1).

@@ -72,12 +72,13 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
             let values = answer.get_mut(1..length).unwrap_or_default();
             zero_check_values(self.memory.keys, domain, &command, values);
         }
+        let touched = touched(self.memory.keys, domain, replaces);
         let committed = self.commit(|memory, emit| emit_staged(memory, domain, replaces, emit));
         self.drop_staged();
         committed?;
-        self.end_challenges(domain);
-        // A session whose set has another version now still stands on it.
-        let whole = KeySet::find(self.memory.keys, domain, command.version).is_some();
+        self.end_challenges(domain, touched);
+        // A session whose set has another version now still stands on it; not so where a part of it went there.
+        let whole = (1..=3).all(|id| command.keys().any(|key| key.id == id));
         for channel in self.memory.channels.iter_mut().filter(|channel| channel.key_owner == Some(domain)) {
             if whole && replaces == Some(channel.key_version) {
                 channel.key_version = command.version;
@@ -213,6 +214,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if (serves || will_hold) && !has_set(slots, owner, true, replaced) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
+        // Nor does one whose attempts are used up stand in for it.
+        let blocked = |slot: &KeySlot| slot.is_blocked(self.profile.max_failures);
+        let opens = |set: &KeySet| set.serves(slots, false) && !slots.get(set.counters()).is_some_and(blocked);
+        if KeySet::find_for(slots, owner, 0, opens).is_some()
+            && !has_set(slots, owner, true, |old| replaced(old) || blocked(old))
+        {
+            return Err(StatusWord::CONDITIONS_OF_USE);
+        }
         // STORE DATA may bring keys of several sets.
         for enc in 0..self.memory.keys.len() {
             let slots = &*self.memory.keys;
@@ -293,6 +302,18 @@ pub(super) fn emit_staged(memory: &Memory<'_>, owner: Index, replaces: Option<u8
     }
 }
 
+/// The versions of which the staged keys change a key set, one bit each.
+pub(super) fn touched(slots: &[KeySlot], owner: Index, replaces: Option<u8>) -> u128 {
+    let staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner) && (1..=3).contains(&slot.id));
+    let versions = staged.flat_map(|slot| [slot.version, replaces.unwrap_or(slot.version)]);
+    versions.fold(0, |bits, version| bits | bit(version))
+}
+
+/// The bit of a version. The initial keys, `FF`, have none: where they are replaced, they are gone.
+pub(super) fn bit(version: u8) -> u128 {
+    1_u128.checked_shl(u32::from(version)).unwrap_or(0)
+}
+
 /// Does a staged key take the place of this one?
 fn is_replaced(slots: &[KeySlot], owner: Index, replaces: Option<u8>, old: &KeySlot) -> bool {
     slots.iter().any(|new| {
@@ -303,7 +324,7 @@ fn is_replaced(slots: &[KeySlot], owner: Index, replaces: Option<u8>, old: &KeyS
 /// Do the staged keys, with those that stay, make a key set that opens sessions with the security domain?
 fn completes_set(slots: &[KeySlot], owner: Index, replaced: impl Fn(&KeySlot) -> bool) -> bool {
     let mut staged = slots.iter().filter(|slot| slot.pending && slot.owner == Some(owner));
-    staged.any(|slot| is_set(slots, owner, slot.version, true, &replaced))
+    staged.any(|slot| (1..=3).any(|id| is_first_aes(slot, id)) && is_set(slots, owner, slot.version, true, &replaced))
 }
 
 /// Will there be any whole set, one that opens sessions with the domain if it `serves`, when what is staged is there and what is

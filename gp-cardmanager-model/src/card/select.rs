@@ -112,23 +112,29 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
 
     /// Selects what is implicitly selectable on a channel on which nothing is: nobody, where that one refuses.
     pub(super) fn select_implicitly(&mut self, channel: LogicalChannel) {
-        let implicit = self.implicit_on(channel);
-        let entry = implicit.and_then(|index| Some((index, *self.memory.registry.entry(index)?)));
-        let Some((index, entry)) = entry else { return };
-        if !entry.is_domain() {
-            // There is no command, and nobody gets an answer.
-            let mut buffer = [0; MIN_BUFFER];
-            let mut apdu = Apdu::in_place(SELECT, None, &mut buffer, 0, 0);
-            apdu.set_protection(None, MIN_BUFFER);
-            if self.is_barred(channel, index, &entry)
-                || self.call(A::select, handle(index, &entry), None, &mut apdu).is_err()
-            {
+        // Another one's turn comes where the first locks the card or itself in this, but only once.
+        for _ in 0..2 {
+            let implicit = self.implicit_on(channel);
+            let entry = implicit.and_then(|index| Some((index, *self.memory.registry.entry(index)?)));
+            let Some((index, entry)) = entry else { return };
+            let agrees = entry.is_domain() || {
+                // There is no command, and nobody gets an answer.
+                let mut buffer = [0; MIN_BUFFER];
+                let mut apdu = Apdu::in_place(SELECT, None, &mut buffer, 0, 0);
+                apdu.set_protection(None, MIN_BUFFER);
+                !self.is_barred(channel, index, &entry)
+                    && self.call(A::select, handle(index, &entry), None, &mut apdu).is_ok()
+            };
+            if self.implicit_on(channel) == implicit {
+                if let Some(at) = self.channel_mut(channel).filter(|_| agrees) {
+                    at.selected = Some(index);
+                    self.end_personalizations(index);
+                }
                 return;
             }
-        }
-        self.end_personalizations(index);
-        if let Some(at) = self.channel_mut(channel) {
-            at.selected = Some(index);
+            if agrees {
+                self.applets.deselect(handle(index, &entry));
+            }
         }
     }
 
@@ -209,7 +215,16 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let answer = if entry.is_domain() {
             self.write_fci(index, entry, apdu)?
         } else {
-            self.call(A::select, handle(index, entry), None, apdu)?
+            let usable = self.is_usable();
+            let answer = self.call(A::select, handle(index, entry), None, apdu)?;
+            if usable != self.is_usable() || self.is_locked(index) {
+                // It has locked the card or itself in this, and is selected no more than any other.
+                if self.channel(channel).is_some_and(|at| at.selected != Some(index)) {
+                    self.applets.deselect(handle(index, entry));
+                }
+                return Err(StatusWord::CONDITIONS_OF_USE);
+            }
+            answer
         };
         let before = self.selected(channel).filter(|(before, _)| *before != index);
         if let Some((before, entry)) = before.filter(|(_, entry)| !entry.is_domain()) {

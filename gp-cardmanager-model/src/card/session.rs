@@ -11,6 +11,7 @@ use crate::card::deviations::{Deviation, rewrite};
 use crate::card::keys::{self, KeySet, KeySlot};
 use crate::card::platform::{Memory, Platform};
 use crate::card::profile::{FactoryKeySet, Profile};
+use crate::card::put_key;
 use crate::card::registry::{Index, LOADED, Occupant, Registry, RegistryEntry};
 use crate::card::storage::Storage;
 use crate::card::transaction::Change;
@@ -49,7 +50,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         if !set.serves(self.memory.keys, application) || counters.owner.is_some_and(|owner| self.is_locked(owner)) {
             return Err(StatusWord::CONDITIONS_OF_USE);
         }
-        if self.profile.max_failures != 0 && counters.failures >= self.profile.max_failures {
+        if counters.is_blocked(self.profile.max_failures) {
             return Err(StatusWord::AUTHENTICATION_BLOCKED);
         }
         let mut source = set.source(self.memory.keys);
@@ -216,12 +217,17 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         owner.is_some() && self.keyed(domain) == owner
     }
 
-    /// Keys of this security domain have changed: who has a challenge that was made with them, on whatever channel, begins again.
-    pub(super) fn end_challenges(&mut self, owner: Index) {
+    /// Keys of this security domain have changed: who has a challenge that was made with those of a version that was `touched`
+    /// (one bit each), or that is no whole set any more, begins again, on whatever channel.
+    pub(super) fn end_challenges(&mut self, owner: Index, touched: u128) {
+        let Memory { keys, channels, .. } = &mut self.memory;
         let waits = |channel: &&mut Channel| {
-            channel.key_owner == Some(owner) && channel.responder.state() == ResponderState::Challenged
+            channel.key_owner == Some(owner)
+                && channel.responder.state() == ResponderState::Challenged
+                && (touched & put_key::bit(channel.key_version) != 0
+                    || KeySet::find(keys, owner, channel.key_version).is_none())
         };
-        self.memory.channels.iter_mut().filter(waits).for_each(Channel::lose_keys);
+        channels.iter_mut().filter(waits).for_each(Channel::lose_keys);
     }
 
     /// BEGIN and END R-MAC SESSION: only inside a session.

@@ -53,9 +53,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
     }
 
     /// On a card that was locked or terminated content changes stop at once, and so do those of a security domain that was
-    /// locked; what is selected stays until its session ends (GPCS 5.3.2.4, 9.6.3, 9.6.4).
+    /// locked, or whose session stands on the keys of such a one; what is selected stays until its session ends (GPCS 5.3.2.4, 9.6.3, 9.6.4).
     pub(super) fn stop_content_changes(&mut self) {
-        let stops = |load: &&Load| !self.is_usable() || self.is_locked(load.domain);
+        let stops =
+            |load: &&Load| !self.is_usable() || self.is_locked(load.domain) || self.stands_on_locked(load.channel);
         if let Some(loading) = self.load.as_ref().filter(stops).map(|load| load.channel) {
             self.abort_load(loading);
         }

@@ -23,7 +23,7 @@ use crate::card::get_data::MAX_OBJECT;
 use crate::card::install::body_status;
 use crate::card::objects::{ObjectSlot, PART};
 use crate::card::platform::{Memory, Platform};
-use crate::card::put_key::{Staged, clear, default_attributes, emit_staged};
+use crate::card::put_key::{Staged, clear, default_attributes, emit_staged, touched};
 use crate::card::registry::{Index, Occupant, Registry};
 use crate::card::rights::serves;
 use crate::card::storage::Storage;
@@ -190,16 +190,14 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         self.check_objects(owner, objects)?;
         let staged = self.stage_keys(channel, owner, objects).and_then(|()| self.finish_staging(owner, None));
         staged.inspect_err(|_| self.drop_staged())?;
+        let touched = touched(self.memory.keys, owner, None);
         let committed = self.commit(|memory, emit| {
             emit_staged(memory, owner, None, emit);
             emit_objects(memory, owner, objects, emit);
         });
-        let keys = self.memory.keys.iter().any(|slot| slot.pending && slot.owner == Some(owner));
         self.drop_staged();
         committed?;
-        if keys {
-            self.end_challenges(owner);
-        }
+        self.end_challenges(owner, touched);
         Ok(())
     }
 

@@ -145,6 +145,7 @@ impl Slot {
         if let Place::Open(channel) = &mut self.place {
             channel.close();
             self.place = Place::Dead(channel.channel());
+            self.key_version = None;
         }
     }
 
@@ -155,6 +156,7 @@ impl Slot {
             Ok(reply) => Ok(reply),
             Err(error) => {
                 self.place = Place::Dead(channel.channel());
+                self.key_version = None;
                 Err(error.into())
             }
         }

@@ -6,6 +6,7 @@ mod corners;
 mod delegated;
 mod delete;
 mod deviations;
+mod endings;
 mod faults;
 mod get_data;
 mod get_status;

@@ -93,3 +93,19 @@ fn an_entry_that_is_cut_is_joined_also_where_data_is_fetched() {
         assert_eq!((&names[..], errors), (&[1, 2, 3][..], 0), "cut at {cut}: {listed:?}");
     }
 }
+
+/// "`None` without a session" (`Slot::key_version`): neither where it died.
+#[test]
+fn a_dead_session_has_no_key_version() {
+    let old = keys(16);
+    let mut card = TestCard::new(16, 0x70, |_, _: &[u8]| (vec![0x42, 1, 0x5A], StatusWord::OK));
+    let (mut command, mut response) = ([0; 261], [0; 258]);
+    let mut host = Host::new(&mut command, &mut response, ());
+    run(&mut host, &mut card, Authenticate::new(challenge(), SecurityLevel::Full, |_| Ok(&old))).unwrap();
+    assert_eq!(host.slot().key_version(), Some(0x30));
+    let mut iin = GetData::IIN;
+    host.begin(&mut iin).unwrap();
+    host.abandon();
+    assert!(host.slot().is_dead());
+    assert_eq!(host.slot().key_version(), None);
+}

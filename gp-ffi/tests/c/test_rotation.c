@@ -190,6 +190,7 @@ static void attempts(void)
     }
     randoms = 0;
     CHECK(run(8, 0x33) == GP_E_STOPPED);
+    CALL('g', GP_E_ARGUMENT, gp_rotation_allow, stored, 0);
     CALL('g', GP_OK, gp_rotation_allow, stored, 1);
     CHECK(run(8, 0x33) == GP_E_CARD_CRYPTOGRAM);
     gp_key_set_close(&wrong);

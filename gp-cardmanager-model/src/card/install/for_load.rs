@@ -152,6 +152,8 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         self.check_token(domain, management, body.token, &[first, head, fields], control.as_ref())?;
         let receipt = self.receipt_due(domain, management, TokenNumber::of(control.as_ref())?, apdu)?;
         let imports = self.kept_imports(load)?;
+        // Who has verified may be LOCKED since the last block, and others may have come.
+        self.check_daps(load)?;
         self.create(planned, |registry, emit| loaded(registry, file, imports.as_ref(), emit), receipt)?;
         let owner = self.memory.registry.entry(entry.domain).ok_or(StatusWord::UNKNOWN)?;
         let operation =

@@ -156,7 +156,8 @@ pub unsafe extern "C" fn gp_rotation_prepare(
     done(outcome())
 }
 
-/// Lets a rotation that was stopped make so many attempts again, when it is known why the others failed: changes the record.
+/// Lets a rotation that was stopped make so many attempts again, at least 1, when it is known why the others failed: changes the
+/// record.
 ///
 /// # Safety
 /// See the rules of the header.
@@ -165,6 +166,9 @@ pub unsafe extern "C" fn gp_rotation_allow(record: *mut u8, attempts: u8) -> gp_
     let outcome = || {
         // SAFETY: the caller's promise.
         let rotation = unsafe { read(record)? };
+        if attempts == 0 {
+            return Err(GP_E_ARGUMENT);
+        }
         let rotation = rotation.guarded(Guard::new(attempts), Guard::new(attempts));
         // SAFETY: the caller's promise.
         let out = unsafe { octets_mut(record, GP_ROTATION_RECORD_LEN)? };
@@ -200,7 +204,8 @@ pub unsafe extern "C" fn gp_rotation_look(record: *const u8, opens: *mut u8, fin
 
 /// Goes on with a rotation, from its record: opens the sessions it needs itself (S8 for `mode` 8, S16 for 16, at `level`, which
 /// has C-DECRYPTION: 0x03, 0x13 or 0x33), puts the new set, proves it, and deletes the old one where the record says so. After
-/// any error read the stored record back and call this again: it finds out which set opens the card. The session with the
+/// any error call `gp_rotation_close`, read the stored record back and call this again: it finds out which set opens the card.
+/// Without `gp_rotation_close` this is `GP_E_STATE`. The session with the
 /// new set is the host's afterwards. `GP_E_STATE` for a rotation that is finished.
 ///
 /// # Safety
