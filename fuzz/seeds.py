@@ -275,6 +275,7 @@ def differential():
         for record in list(records(file))[:3]:
             seed("tlv_differential", record["id"], octets(record["data"]))
     seed("tlv_differential", "length-82", b"\x30\x82\x01\x04\x04\x82\x01\x00" + b"\x55" * 256)
+    seed("tlv_differential", "length-127-miscounted", octets("E08181 01817F") + b"\x7f" * 127)
     seed("tlv_differential", "length-not-minimal", octets("3005 0481021122"))
     seed("tlv_differential", "tag-second-octet-80", octets("9F800101AA"))
 
