@@ -380,6 +380,12 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
         Ok(())
     }
 
+    fn drop_unused_dek(&mut self, channel: LogicalChannel) {
+        if let Some(at) = self.channel_mut(channel) {
+            at.drop_unused_dek();
+        }
+    }
+
     /// A whole command, in the buffer it came in or in the memory of the chain it came by. The answer is written to `buffer`.
     fn run(&mut self, buffer: &mut [u8], mut apart: Option<&mut [u8]>, mut received: Received) -> usize {
         let channel = received.header.cla.channel();
@@ -393,6 +399,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
                 OpenCommand::ManageChannel => self.manage_channel(channel, &mut apdu),
                 OpenCommand::InitializeUpdate => self.initialize_update(channel, &mut apdu),
             };
+            self.drop_unused_dek(channel);
             let (length, sw) = answer.map_or_else(|refusal| (0, refusal), |length| (length, apdu.status()));
             return write_answer(buffer, length, sw);
         }
@@ -407,6 +414,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
             };
             if self.is_authentication(channel, received.header) {
                 let outcome = self.external_authenticate(channel, &mut command);
+                self.drop_unused_dek(channel);
                 return status(buffer, outcome.err().unwrap_or(StatusWord::OK));
             }
             let unwrapped = match self.channel_mut(channel) {
@@ -419,9 +427,7 @@ impl<'m, S: Storage, P: Platform, A: Applets> Card<'m, S, P, A> {
                 Err(refusal) => {
                     // With the session ends what was begun in it, and its Key-DEK is gone.
                     self.drop_unfinished(channel);
-                    if let Some(at) = self.channel_mut(channel).filter(|at| at.responder.level().is_none()) {
-                        at.dek = None;
-                    }
+                    self.drop_unused_dek(channel);
                     return status(buffer, refusal);
                 }
             }

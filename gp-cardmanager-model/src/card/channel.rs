@@ -61,6 +61,13 @@ impl Channel {
         self.dek = None;
     }
 
+    /// Key-DEK is there for a challenge or a session, and goes with it.
+    pub(crate) fn drop_unused_dek(&mut self) {
+        if self.responder.level().is_none() && self.responder.state() != ResponderState::Challenged {
+            self.dek = None;
+        }
+    }
+
     /// The end of the application session: selection, reset, closing (GPCS 6.4).
     pub(crate) fn end_session(&mut self) {
         self.responder.terminate();

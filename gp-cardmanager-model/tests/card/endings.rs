@@ -298,3 +298,20 @@ fn the_combined_process_ends_like_a_load_when_the_dap_domain_is_locked() {
         assert_eq!(status == 0x9000, meanwhile != "locked", "{meanwhile}: {status:04X}");
     }
 }
+
+/// "wiped on every error path" (SECURITY.md): the Key-DEK of a session that did not come to be goes with its challenge.
+#[test]
+fn a_refused_authentication_leaves_no_key_dek() {
+    for refused in ["8482010010 00000000000000000000000000000000", "8050990008 1111111111111111 00"] {
+        let mut bench = Bench::new();
+        let mut card = bench.card();
+        assert_eq!(kit::select(&mut card, &[]).1, 0x9000);
+        let challenged = raw(&mut card, &hex("8050000008 1111111111111111 00"));
+        assert_eq!(challenged.1, 0x9000);
+        let (_, status) = raw(&mut card, &hex(refused));
+        assert_ne!(status, 0x9000);
+        drop(card);
+        let channels = format!("{:?}", bench.ram.channels);
+        assert!(!channels.contains("Key(..)"), "after {refused} ({status:04X}): {channels}");
+    }
+}
