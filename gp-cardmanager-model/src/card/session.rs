@@ -153,9 +153,10 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let counted = if self.profile.max_failures == 0 {
             None
         } else {
-            let failures = self.memory.keys.get(slot).map_or(u8::MAX, |slot| slot.failures);
+            let counters = self.memory.keys.get(slot).ok_or(StatusWord::UNKNOWN)?;
+            let failures = counters.failures;
             // Other channels may have used up the attempts since this one's challenge.
-            if failures >= self.profile.max_failures {
+            if counters.is_blocked(self.profile.max_failures) {
                 self.channel_mut(channel).ok_or(StatusWord::CHANNEL_NOT_SUPPORTED)?.responder.terminate();
                 return Err(StatusWord::AUTHENTICATION_BLOCKED);
             }

@@ -1,66 +1,9 @@
-//! What ends, and what may not end with it: transfers, loads, challenges, sets, selections. Each test begins with the rule.
+//! What ends, and what may not end with it: transfers, loads, challenges, sets. Each test begins with the rule.
 
 use crate::content::*;
 use crate::kit::{self, Bench, Host, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
-use gp_apdu::StatusWord;
-use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card};
-use gp_cardmanager_model::lifecycle::CardLifeCycle;
 use gp_cardmanager_model::put_key::BlockForm;
 use gp_scp03::{KeyId, SecurityLevel};
-
-/// An application with Card Lock that locks the card when it is selected, and agrees.
-struct LocksAndAgrees;
-
-impl Applets for LocksAndAgrees {
-    fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        if app.instance.as_bytes() == APP {
-            // Refused where the card is locked already.
-            let _ = apdu.open().unwrap().lock_card();
-        }
-        Ok(0)
-    }
-
-    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
-        // What the ISD does not know comes here, too.
-        if app.instance.as_bytes() == APP { apdu.respond(&[0xAA]) } else { Err(StatusWord::INS_NOT_SUPPORTED) }
-    }
-}
-
-/// "CARD_LOCKED: only the Final Application holder is selectable; denial starts at once, but applications already selected stay" (GPCS
-/// 5.1.1.4, 9.6.3): this one was not selected yet. MANAGE CHANNEL refuses the same.
-#[test]
-fn select_does_not_end_with_an_application_that_locked_the_card() {
-    let Bench { mut ram, flash, dice, profile, .. } = Bench::new();
-    let mut card = Card::open(ram.memory(), flash, dice, LocksAndAgrees, &profile).unwrap();
-    let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();
-    host.load_package(&mut card, &FILE, &[&MODULE]);
-    let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x10], &hex("C900"), &[]];
-    assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
-    for state in [0x07, 0x0F] {
-        let _ = host.status(&mut card, [0x80, 0xF0, 0x80, state], &[]);
-    }
-    let (_, status) = kit::select(&mut card, &APP);
-    assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
-    assert_ne!(status, 0x9000, "it was selected on a locked card");
-}
-
-/// The same where it is implicitly selected after a reset: "Reset: CARD_LOCKED or TERMINATED -> Final Application holder" (GPCS 6.4.1).
-#[test]
-fn a_reset_does_not_end_with_an_application_that_locked_the_card() {
-    let Bench { mut ram, flash, dice, profile, .. } = Bench::new();
-    let mut card = Card::open(ram.memory(), flash, dice, LocksAndAgrees, &profile).unwrap();
-    let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();
-    host.load_package(&mut card, &FILE, &[&MODULE]);
-    let parameters = [hex("C900"), tlv(0xEF, &tlv(0xCF, &[0x40]))].concat();
-    let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x10], &parameters, &[]];
-    assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
-    for state in [0x07, 0x0F] {
-        let _ = host.status(&mut card, [0x80, 0xF0, 0x80, state], &[]);
-    }
-    card.reset();
-    assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
-    assert_eq!(raw(&mut card, &hex("80100000")), (vec![], 0x6D00), "the ISD is selected");
-}
 
 /// "A refused block ends the transfer" (`Card::store_data`), and what is ended waits in no memory (as where its session ends): it hinders
 /// no chain on another channel (11.1.5.1: "every non-last answers 9000").
@@ -299,7 +242,7 @@ fn the_combined_process_ends_like_a_load_when_the_dap_domain_is_locked() {
     }
 }
 
-/// "wiped on every error path" (SECURITY.md): the Key-DEK of a session that did not come to be goes with its challenge.
+/// "Key-DEK is there for a challenge or a session, and goes with it" (`Channel::drop_unused_dek`): the Key-DEK of a session that did not come to be goes with its challenge.
 #[test]
 fn a_refused_authentication_leaves_no_key_dek() {
     for refused in ["8482010010 00000000000000000000000000000000", "8050990008 1111111111111111 00"] {

@@ -2,7 +2,9 @@
 //! the rule.
 
 use crate::content::*;
-use crate::kit::{self, Bench, Event, Host, Wire, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
+use crate::kit::{
+    self, Bench, Dice, Event, Host, Shared, Wire, factory, factory_keys, hex, key_set, keys_from, raw, tlv,
+};
 use gp_apdu::StatusWord;
 use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card};
 use gp_cardmanager_model::key_info::KeyAccess;
@@ -203,6 +205,20 @@ impl Applets for LocksAndAgrees {
         }
         Ok(0)
     }
+
+    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        // What the ISD does not know comes here, too.
+        if app.instance.as_bytes() == APP { apdu.respond(&[0xAA]) } else { Err(StatusWord::INS_NOT_SUPPORTED) }
+    }
+}
+
+/// Installs it, implicitly selectable as `CF` says.
+fn install_locker(card: &mut Card<'_, Shared, Dice, LocksAndAgrees>, implicit: &[u8]) {
+    let mut host = Host::open(card, kit::KVN, SecurityLevel::CMac).unwrap();
+    host.load_package(card, &FILE, &[&MODULE]);
+    let parameters = [hex("C900"), tlv(0xEF, implicit)].concat();
+    let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x10], &parameters, &[]];
+    assert_eq!(host.install(card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
 }
 
 /// "6A81 when none is free or the card is locked" (GPCS 11.7); "denial starts at once, but applications already selected stay": this one
@@ -211,11 +227,7 @@ impl Applets for LocksAndAgrees {
 fn no_channel_opens_with_an_application_that_locked_the_card() {
     let Bench { mut ram, flash, dice, profile, .. } = Bench::new();
     let mut card = Card::open(ram.memory(), flash, dice, LocksAndAgrees, &profile).unwrap();
-    let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();
-    host.load_package(&mut card, &FILE, &[&MODULE]);
-    let parameters = [hex("C900"), tlv(0xEF, &tlv(0xCF, &[0x41]))].concat();
-    let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x10], &parameters, &[]];
-    assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+    install_locker(&mut card, &tlv(0xCF, &[0x41]));
     let opened = raw(&mut card, &hex("0070000001")).1;
     assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
     assert_eq!(raw(&mut card, &hex("81CA006600")).1, 0x6881, "MANAGE CHANNEL was answered {opened:04X}");
@@ -256,4 +268,27 @@ fn the_default_set_stays_the_default_when_it_is_replaced() {
     card.reset();
     let (shown, status) = raw(&mut card, &hex("8050000008 1111111111111111 00"));
     assert_eq!((shown[10], status), (0x30, 0x9000));
+}
+
+/// "CARD_LOCKED: only the Final Application holder is selectable; denial starts at once, but applications already selected stay" (GPCS
+/// 5.1.1.4, 9.6.3): this one was not selected yet. MANAGE CHANNEL refuses the same.
+#[test]
+fn select_does_not_end_with_an_application_that_locked_the_card() {
+    let Bench { mut ram, flash, dice, profile, .. } = Bench::new();
+    let mut card = Card::open(ram.memory(), flash, dice, LocksAndAgrees, &profile).unwrap();
+    install_locker(&mut card, &[]);
+    let (_, status) = kit::select(&mut card, &APP);
+    assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
+    assert_ne!(status, 0x9000, "it was selected on a locked card");
+}
+
+/// The same where it is implicitly selected after a reset: "Reset: CARD_LOCKED or TERMINATED -> Final Application holder" (GPCS 6.4.1).
+#[test]
+fn a_reset_does_not_end_with_an_application_that_locked_the_card() {
+    let Bench { mut ram, flash, dice, profile, .. } = Bench::new();
+    let mut card = Card::open(ram.memory(), flash, dice, LocksAndAgrees, &profile).unwrap();
+    install_locker(&mut card, &tlv(0xCF, &[0x40]));
+    card.reset();
+    assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
+    assert_eq!(raw(&mut card, &hex("80100000")), (vec![], 0x6D00), "the ISD is selected");
 }
