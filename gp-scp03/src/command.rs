@@ -18,8 +18,11 @@ use crate::cmac::Prf;
 use crate::kernel::{Head, Job, Number, open, pays_side_by_side, seal, seal_each, tag};
 use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
-use crate::session::{ChainingValue, Session};
+use crate::session::{ChainingValue, Session, mac_matches};
 use crate::{Error, Mode, SecurityLevel};
+
+/// Octets of data from which on lanes are faster than one message after the other; shorter ones overlap by themselves.
+const WORTH_A_LANE: usize = 64;
 
 impl Session {
     /// Host: protects the command in place and steps chain and counter. On an error nothing has changed, but that a fault of
@@ -37,12 +40,18 @@ impl Session {
     #[cfg_attr(feature = "cached-keys", inline(always))]
     fn mac_command(&mut self, command: &mut CommandBuf<'_>, encrypt_as: Option<u32>) -> Result<(), Error> {
         let plan = Plan::new(self.mode(), command, encrypt_as)?;
+        self.carry_out(&plan, command)
+    }
+
+    #[cfg_attr(feature = "cached-keys", inline(always))]
+    fn carry_out(&mut self, plan: &Plan, command: &mut CommandBuf<'_>) -> Result<(), Error> {
+        let (enc, s_mac) = self.keys.for_command().ok_or(Error::State)?;
         // From here on the command and the session change together. (The class before the MAC: an octet that is read
         // with its neighbours soon after it was written waits for all before it.)
         let (body, mac) = plan.place(command)?;
-        let enc = plan.counter.map(|counter| (self.keys.enc(), Number { counter, response: false }));
+        let enc = plan.counter.map(|counter| (enc, Number { counter, response: false }));
         let ahead = Some(&mut self.ahead);
-        let computed = match seal(enc, self.keys.mac(), &self.chaining.0, plan.head, body, None, ahead) {
+        let computed = match seal(enc, s_mac, &self.chaining.0, plan.head, body, None, ahead) {
             Ok(computed) => computed,
             Err(fault) => {
                 body.zeroize();
@@ -58,12 +67,9 @@ impl Session {
     /// Host: a command for each of several sessions. On an error nothing has changed, in any of them, but that a fault of an
     /// engine wipes the commands.
     pub(crate) fn wrap_commands<const N: usize>(
-        sessions: [(&mut Self, SecurityLevel); N],
+        mut sessions: [(&mut Self, SecurityLevel); N],
         mut commands: [&mut CommandBuf<'_>; N],
     ) -> Result<(), Error> {
-        let pays = sessions.first().is_some_and(|(session, _)| pays_side_by_side(session.keys.enc()))
-            // In turn, the first would have gone on when the engine of the second fails.
-            || sessions.iter().any(|(session, _)| session.keys.raw.engine().is_outside());
         let mut plans = [const { None }; N];
         for ((plan, (session, level)), command) in plans.iter_mut().zip(&sessions).zip(&commands) {
             if !level.has_c_mac() {
@@ -76,32 +82,35 @@ impl Session {
             if made.total > command.capacity() {
                 return Err(gp_apdu::Error::BufferFull.into());
             }
-            if pays {
-                *plan = Some((made, counter));
-            }
+            *plan = Some((made, counter));
         }
-        if !pays {
-            for ((session, level), command) in sessions.into_iter().zip(commands) {
-                if level.has_c_mac() {
-                    session.wrap_command(level, command)?;
+        let long = plans.iter().flatten().all(|(plan, _)| plan.data_length >= WORTH_A_LANE);
+        let side_by_side = (long && sessions.first_mut().is_some_and(|(session, _)| session.pays_side_by_side()))
+            // In turn, the first would have gone on when the engine of the second fails.
+            || sessions.iter().any(|(session, _)| session.keys.raw.engine().is_outside());
+        if !side_by_side {
+            for (((session, _), command), plan) in sessions.into_iter().zip(commands).zip(&plans) {
+                if let Some((plan, counter)) = plan {
+                    session.carry_out(plan, command)?;
+                    session.counter = *counter;
                 }
             }
             return Ok(());
         }
-        let mut work = [const { None }; N];
-        for ((work, plan), command) in work.iter_mut().zip(&plans).zip(&mut commands) {
-            let Some((plan, _)) = plan else { continue };
-            *work = Some(plan.place(command)?);
-        }
         let mut macs = [[0; 16]; N];
-        let mut parts = sessions.iter().zip(&plans).zip(&mut work);
+        let mut parts = sessions.iter_mut().zip(&plans).zip(&mut commands);
         let jobs = core::array::from_fn(|_| {
-            let (((session, _), plan), work) = parts.next()?;
-            let ((plan, _), (body, _)) = plan.as_ref().zip(work.as_mut())?;
-            let enc = plan.counter.map(|counter| (session.keys.enc(), Number { counter, response: false }));
-            let (mac, chaining) = (session.keys.mac(), &session.chaining.0);
-            Some(Job { enc, mac, chaining, head: plan.head, body })
+            let (((session, _), plan), command) = parts.next()?;
+            let (plan, _) = plan.as_ref()?;
+            let (enc, mac) = session.keys.for_command()?;
+            // It fits: looked at above.
+            let (body, _) = plan.place(command).ok()?;
+            let enc = plan.counter.map(|counter| (enc, Number { counter, response: false }));
+            Some(Job { enc, mac, chaining: &session.chaining.0, head: plan.head, body })
         });
+        if jobs.iter().zip(&plans).any(|(job, plan)| job.is_some() != plan.is_some()) {
+            return Err(Error::State);
+        }
         if let Err(fault) = seal_each(jobs, &mut macs) {
             for command in commands {
                 command.data_mut().zeroize();
@@ -109,14 +118,18 @@ impl Session {
             }
             return Err(fault.into());
         }
-        for ((((session, _), plan), work), computed) in sessions.into_iter().zip(&plans).zip(work).zip(macs) {
-            if let (Some((_, counter)), Some((_, mac))) = (plan, work) {
-                leftmost(&computed, mac);
+        for ((((session, _), plan), command), computed) in sessions.into_iter().zip(&plans).zip(commands).zip(macs) {
+            if let Some((plan, counter)) = plan {
+                leftmost(&computed, command.data_mut().get_mut(plan.body_length..).unwrap_or_default());
                 session.chaining.0 = computed;
                 session.counter = *counter;
             }
         }
         Ok(())
+    }
+
+    fn pays_side_by_side(&mut self) -> bool {
+        self.keys.for_command().is_some_and(|(enc, _)| pays_side_by_side(enc))
     }
 
     /// Card: verifies and unprotects the command in place and steps chain and counter. An error means that the session is over.
@@ -129,7 +142,8 @@ impl Session {
             if !data_length.is_multiple_of(16) {
                 return Err(Error::Security);
             }
-            if let Err(fault) = open(self.keys.enc(), Number { counter: self.counter, response: false }, body) {
+            let (s_enc, _) = self.keys.for_command().ok_or(Error::State)?;
+            if let Err(fault) = open(s_enc, Number { counter: self.counter, response: false }, body) {
                 body.zeroize();
                 return Err(fault.into());
             }
@@ -155,14 +169,15 @@ impl Session {
         }
         let head = mac_head(command, data.len()).map_err(|_| Error::Security)?;
         let (body, received) = data.split_at_checked(body_length).ok_or(Error::Security)?;
-        let computed = match tag(self.keys.mac(), &self.chaining.0, head, body, None) {
+        let (_, s_mac) = self.keys.for_command().ok_or(Error::State)?;
+        let computed = match tag(s_mac, &self.chaining.0, head, body, None) {
             Ok(computed) => computed,
             Err(fault) => {
                 command.data_mut().zeroize();
                 return Err(fault.into());
             }
         };
-        if !self.mac_matches(&computed, received) {
+        if !mac_matches(self.mode(), &computed, received) {
             return Err(Error::Security);
         }
         self.chaining.0 = computed;

@@ -257,8 +257,8 @@ impl Authenticating {
         Ok(channel)
     }
 
-    // With `cached-keys` its frame holds copies of all schedules: a call of its own, so that the scrubbing of the caller
-    // reaches it.
+    // Its frame holds copies of the session keys: a call of its own, so that the scrubbing of the caller reaches it. (No
+    // schedule: the first message makes them, where they stay.)
     #[cfg_attr(feature = "cached-keys", inline(never))]
     #[cfg_attr(not(feature = "cached-keys"), inline(always))]
     fn open(self) -> SecureChannel {

@@ -16,6 +16,7 @@ use crate::cipher::{Block, Cipher};
 use crate::cmac::Subkeys;
 #[cfg(feature = "cached-keys")]
 use crate::cmac::cmac;
+#[cfg(not(feature = "cached-keys"))]
 use crate::cmac::cmac_each;
 use crate::external_aes::{Engine, Fault};
 #[cfg(feature = "cached-keys")]
@@ -48,11 +49,6 @@ impl MacKey {
         let cipher = Encryptor::within(engine, key);
         let subkeys = Subkeys::kept(&cipher);
         Self { cipher, subkeys }
-    }
-
-    /// AES-CMAC over each of several short messages, the result in the place beside it.
-    pub(crate) fn cmac_each(&self, messages: &[&[u8]], macs: &mut [Block]) -> Result<(), Fault> {
-        cmac_each(&self.cipher, Some(&self.subkeys), messages, macs)
     }
 
     /// AES-CMAC over the parts one after the other, by an engine.
@@ -258,27 +254,10 @@ pub(crate) fn pays_side_by_side(key: CipherRef<'_>) -> bool {
 /// [`seal`] for a command of each of several sessions, side by side where they are alike.
 pub(crate) fn seal_each<const N: usize>(jobs: [Option<Job<'_>>; N], macs: &mut [Block; N]) -> Result<(), Fault> {
     #[cfg(feature = "cached-keys")]
-    if jobs.iter().all(|job| job.as_ref().is_some_and(|job| job.enc.is_some_and(|(key, _)| !key.0.is_external()))) {
-        let mut lanes = jobs.map(|job| {
-            let Some(Job { enc: Some((key, number)), mac, chaining, head, body }) = job else { return None };
-            let body = body.as_chunks_mut().0;
-            let MacKey { cipher, subkeys } = mac;
-            let message = fused::Sealing::new(number, chaining, head, body, None, subkeys, None);
-            Some(lanes::Job { enc: &key.0, mac: cipher, message })
-        });
-        if !lanes::seal_each(&mut lanes) {
-            for job in lanes.iter_mut().flatten() {
-                // Both keys of a session are of one length.
-                fused::seal(job.enc, job.mac, &mut job.message);
-            }
-        }
-        for (mac, job) in macs.iter_mut().zip(&lanes) {
-            if let Some(job) = job {
-                *mac = job.message.mac;
-            }
-        }
-        return Ok(());
-    }
+    let jobs = match lanes::seal_each(jobs, macs) {
+        Ok(()) => return Ok(()),
+        Err(jobs) => jobs,
+    };
     for (job, mac) in jobs.into_iter().zip(macs) {
         if let Some(job) = job {
             *mac = seal(job.enc, job.mac, job.chaining, job.head, job.body, None, None)?;

@@ -89,8 +89,8 @@
 //! # }
 //! ```
 //!
-//! Feature `cached-keys` (default) keeps expanded key schedules in the session instead of making them for each message:
-//! about 1.3 instead of 0.2 kilobytes on x86-64, the same octets on the wire.
+//! Feature `cached-keys` (default) keeps expanded key schedules in the session, from its first message on, instead of making
+//! them for each message: about 1.3 instead of 0.2 kilobytes on x86-64, the same octets on the wire.
 //!
 //! Feature `external-aes` (not default) lets an AES engine of the device compute with the session keys, a block at a time:
 //! `ExternalAes`, by `KeySource::session_aes`.

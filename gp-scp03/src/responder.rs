@@ -17,6 +17,7 @@ use core::fmt;
 use gp_apdu::{Command, CommandBuf, LogicalChannel, StatusWord, ins};
 
 use crate::challenge::Challenge;
+use crate::cmac::under;
 use crate::cryptogram::Cryptogram;
 use crate::external_aes::Fault;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo};
@@ -163,11 +164,12 @@ impl Responder {
             return Err(Error::ChallengeLength);
         }
         let session_keys = SessionKeys::derive(keys, host, card)?;
-        let mut session = Session::new(session_keys, host.mode());
-        let (shown, expected) = cryptograms(&mut session.keys.prf(), host, card)?;
+        let (shown, expected) = under(session_keys.engine(), &session_keys.mac, |mac| cryptograms(mac, host, card))
+            .unwrap_or(Err(Error::KeyLength))?;
         let consistent = info.sequence.is_some() == implementation.has_pseudo_random_challenge();
         let length = InitializeUpdateResponse::emit(info, card, shown.octets(), out).filter(|_| consistent);
         if length.is_some() {
+            let mut session = Session::new(session_keys, host.mode());
             session.set_quirks(self.quirks);
             self.session = Some(session);
             self.phase = Phase::Challenged { expected, implementation, channel: request.channel };
@@ -266,7 +268,7 @@ impl Responder {
         status: StatusWord,
     ) -> Result<&'b mut [u8], Error> {
         let data_length = if status.is_error() { 0 } else { data_length };
-        let (session, position, turn) = match (&mut self.phase, &self.session) {
+        let (session, position, turn) = match (&mut self.phase, &mut self.session) {
             (Phase::Open { position, turn }, Some(session)) => (session, position, turn),
             (Phase::Aborted, _) => {
                 let status = if status.is_error() { status } else { StatusWord::SECURITY_STATUS };

@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use crate::kernel::{Head, Number, open, open_unverified, seal, tag};
 use crate::key::leftmost;
 use crate::padding::{pad80, padded_length, unpad80};
-use crate::session::Session;
+use crate::session::{Session, mac_matches};
 use crate::{Error, SecurityLevel};
 
 /// What the host found in a response: how much data lies at its start, and whether an R-MAC vouches for it.
@@ -40,7 +40,7 @@ impl Session {
     /// long as the slice. Where it does not fit, [`Error::Apdu`], and nothing has changed; where an engine fails, the data is
     /// wiped and the session over.
     pub(crate) fn wrap_response<'b>(
-        &self,
+        &mut self,
         level: SecurityLevel,
         buffer: &'b mut [u8],
         data_length: usize,
@@ -61,11 +61,12 @@ impl Session {
         let (body, rest) = answer.split_at_mut_checked(body_length).ok_or(full)?;
         let (mac, sw) = rest.split_at_mut_checked(self.mode().octets()).ok_or(full)?;
         let status = status.octets();
+        let (s_enc, s_rmac) = self.keys.for_response().ok_or(Error::State)?;
         let enc = encrypt.then(|| {
             pad80(body, data_length);
-            (self.keys.enc(), Number { counter: self.counter, response: true })
+            (s_enc, Number { counter: self.counter, response: true })
         });
-        let computed = match seal(enc, self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(status), None) {
+        let computed = match seal(enc, s_rmac, &self.chaining.0, Head::NONE, body, Some(status), None) {
             Ok(computed) => computed,
             Err(fault) => {
                 body.zeroize();
@@ -79,7 +80,7 @@ impl Session {
 
     /// Host: verifies and decrypts in place, in the order asked for. An error means that the session is over.
     pub(crate) fn unwrap_response(
-        &self,
+        &mut self,
         level: SecurityLevel,
         order: Order,
         response: &mut [u8],
@@ -105,41 +106,42 @@ impl Session {
     /// protected go without its frame.
     #[cfg_attr(feature = "cached-keys", inline(never))]
     fn unwrap_protected(
-        &self,
+        &mut self,
         level: SecurityLevel,
         order: Order,
         data: &mut [u8],
         sw: [u8; 2],
     ) -> Result<usize, Error> {
-        let body_length = data.len().checked_sub(self.mode().octets()).ok_or(Error::Security)?;
+        let mode = self.mode();
+        let body_length = data.len().checked_sub(mode.octets()).ok_or(Error::Security)?;
         let (body, received) = data.split_at_mut_checked(body_length).ok_or(Error::Security)?;
         let number = Number { counter: self.counter, response: true };
         let encrypted = level.has_r_encryption() && body_length > 0;
+        let (s_enc, s_rmac) = self.keys.for_response().ok_or(Error::State)?;
         if encrypted && order == Order::OnePass && body_length.is_multiple_of(16) {
-            let enc = (self.keys.enc(), number);
-            let computed = match open_unverified(enc, self.keys.r_mac(), &self.chaining.0, body, sw) {
+            let computed = match open_unverified((s_enc, number), s_rmac, &self.chaining.0, body, sw) {
                 Ok(computed) => computed,
                 Err(fault) => {
                     body.zeroize();
                     return Err(fault.into());
                 }
             };
-            if !self.mac_matches(&computed, received) {
+            if !mac_matches(mode, &computed, received) {
                 body.zeroize();
                 return Err(Error::Security);
             }
         } else {
-            let computed = match tag(self.keys.r_mac(), &self.chaining.0, Head::NONE, body, Some(sw)) {
+            let computed = match tag(s_rmac, &self.chaining.0, Head::NONE, body, Some(sw)) {
                 Ok(computed) => computed,
                 Err(fault) => {
                     body.zeroize();
                     return Err(fault.into());
                 }
             };
-            if !self.mac_matches(&computed, received) || (encrypted && !body_length.is_multiple_of(16)) {
+            if !mac_matches(mode, &computed, received) || (encrypted && !body_length.is_multiple_of(16)) {
                 return Err(Error::Security);
             }
-            if encrypted && let Err(fault) = open(self.keys.enc(), number, body) {
+            if encrypted && let Err(fault) = open(s_enc, number, body) {
                 body.zeroize();
                 return Err(fault.into());
             }

@@ -23,6 +23,7 @@ use gp_apdu::{CommandBuf, Form, Header, LogicalChannel, SecureMessaging, ins};
 use zeroize::Zeroize;
 
 use crate::challenge::{Challenge, SequenceCounter};
+use crate::cmac::under;
 use crate::command::wrap_authentication;
 use crate::message::gp_class;
 use crate::response::{Order, Unwrapped};
@@ -112,19 +113,24 @@ impl Script {
         }
         let card = Challenge::pseudo_random(keys, host.mode(), target.sequence, target.aid)?;
         let session_keys = SessionKeys::derive(keys, host, &card)?;
+        let (foreseen, chaining, octets) = under(session_keys.engine(), &session_keys.mac, |mac| {
+            let (card_cryptogram, host_cryptogram) = cryptograms(mac, host, &card)?;
+            let mut foreseen = Foreseen { octets: [0; 38], length: 0 };
+            let information = [target.key_version, 0x03, i.octet()];
+            let sequence = target.sequence.octets();
+            let parts: [&[u8]; 4] = [&information, card.octets(), card_cryptogram.octets(), &sequence];
+            foreseen.octets.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
+            foreseen.length = parts.iter().map(|part| part.len()).sum();
+            let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
+            let mut command = CommandBuf::new(buffer, header, Form::Short)?;
+            command.push(host_cryptogram.octets())?;
+            let chaining = wrap_authentication(mac, host.mode(), &mut command)?;
+            Ok((foreseen, chaining, command.finish()?))
+        })
+        .unwrap_or(Err(Error::KeyLength))?;
         let mut session = Session::new(session_keys, host.mode());
-        let (card_cryptogram, host_cryptogram) = cryptograms(&mut session.keys.prf(), host, &card)?;
-        let mut foreseen = Foreseen { octets: [0; 38], length: 0 };
-        let information = [target.key_version, 0x03, i.octet()];
-        let sequence = target.sequence.octets();
-        let parts: [&[u8]; 4] = [&information, card.octets(), card_cryptogram.octets(), &sequence];
-        foreseen.octets.iter_mut().zip(parts.into_iter().flatten()).for_each(|(to, from)| *to = *from);
-        foreseen.length = parts.iter().map(|part| part.len()).sum();
-        let header = Header::new(gp_class(target.channel), ins::EXTERNAL_AUTHENTICATE, level.octet(), 0);
-        let mut command = CommandBuf::new(buffer, header, Form::Short)?;
-        command.push(host_cryptogram.octets())?;
-        session.chaining = wrap_authentication(&mut session.keys.prf(), host.mode(), &mut command)?;
-        Ok((Self { session, level, channel: target.channel, foreseen }, command.finish()?))
+        session.chaining = chaining;
+        Ok((Self { session, level, channel: target.channel, foreseen }, octets))
     }
 
     /// What the card will answer to INITIALIZE UPDATE.
@@ -150,7 +156,8 @@ impl Script {
     }
 
     /// The next command of each of several scripts, side by side: where one script waits for its own last block, the others
-    /// use the processor. Eight of the same key length, whose commands are alike, take a third of the time.
+    /// use the processor. Eight of the same key length, whose commands are alike and of some length (239 octets), take two
+    /// thirds of the time, where the processor has vectors of AES; short commands gain nothing, since they overlap by themselves.
     ///
     /// # Errors
     /// Those of [`wrap`](Self::wrap) for the first script that has one; nothing has changed then, in none of them.

@@ -2,19 +2,17 @@
 
 use core::mem::MaybeUninit;
 
-/// Words as deep as the deepest call of a handshake was measured to reach, with a margin: where the schedules of a session
-/// are kept, the one that makes them at the card, 5 kilobytes. Small targets keep raw keys, have small frames and little
-/// stack to spare.
+/// Words as deep as the deepest call was measured to reach, with a margin: where the schedules of a session are kept, those
+/// that make and use them, 5 kilobytes. Small targets keep raw keys, have small frames and little stack to spare.
 const DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
-    (true, true) => 896,
-    (true, false) => 768,
+    (true, _) => 768,
     (false, true) => 512,
     (false, false) => 96,
 };
 
-/// The same for the derivation of a session by the host, which makes one schedule at a time: 3 kilobytes.
+/// The same for the derivation of a session by the host, which makes one schedule at a time: 2 kilobytes.
 #[cfg(feature = "cached-keys")]
-const DERIVATION_DEPTH: usize = if DEPTH > 512 { 512 } else { DEPTH };
+const DERIVATION_DEPTH: usize = if DEPTH > 384 { 384 } else { DEPTH };
 
 /// Words wiped at a time. A kilobyte is written in vectors, and faster than by the instruction for strings, which C libraries
 /// take for more.

@@ -189,7 +189,7 @@ impl SecureChannel {
     }
 
     fn unwrap_in<'r>(&mut self, order: Order, response: &'r mut [u8]) -> Result<Reply<'r>, Error> {
-        let session = self.session.as_ref().ok_or(Error::Closed)?;
+        let session = self.session.as_mut().ok_or(Error::Closed)?;
         let Phase::Awaiting(next) = self.phase else { return Err(Error::State) };
         let level = self.position.level();
         let unwrapped = session.unwrap_response(level, order, response);

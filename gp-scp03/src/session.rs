@@ -17,6 +17,8 @@ use crate::kernel::{Ahead, CipherRef, MacRef};
 #[cfg(feature = "cached-keys")]
 use crate::kernel::{CipherKey, MacKey};
 use crate::quirks::Conduct;
+#[cfg(feature = "cached-keys")]
+use crate::scrub::scrub_stack;
 use crate::{Error, Key, KeyId, KeySource, Quirks};
 
 /// S-ENC, S-MAC and S-RMAC: what a session computes with (Amendment D 6.2.1).
@@ -112,41 +114,63 @@ pub(crate) fn cryptograms(
     Ok((of_card, of_host))
 }
 
-/// The keys of an open session, and with `cached-keys` their schedules.
+/// The keys of an open session, and with `cached-keys` their schedules: made where they stay, when the first message wants
+/// them, so that a session that is handed on takes no round key along.
 pub(crate) struct Keys {
     pub(crate) raw: SessionKeys,
     #[cfg(feature = "cached-keys")]
-    enc: CipherKey,
+    enc: Option<CipherKey>,
     #[cfg(feature = "cached-keys")]
-    mac: MacKey,
+    mac: Option<MacKey>,
     #[cfg(feature = "cached-keys")]
-    r_mac: MacKey,
+    r_mac: Option<MacKey>,
 }
 
 #[cfg(feature = "cached-keys")]
 impl Keys {
-    // A call of its own, and nothing between the schedules: so they are written where they stay, or moved once.
-    #[inline(never)]
-    fn new(raw: SessionKeys) -> Self {
-        let by = raw.engine;
-        Self {
-            enc: CipherKey::new(by, &raw.enc),
-            mac: MacKey::new(by, &raw.mac),
-            r_mac: MacKey::new(by, &raw.r_mac),
-            raw,
+    const fn new(raw: SessionKeys) -> Self {
+        Self { raw, enc: None, mac: None, r_mac: None }
+    }
+
+    /// S-ENC and S-MAC. `None` is never seen: what is missing is made.
+    #[inline(always)]
+    pub(crate) fn for_command(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
+        if self.enc.is_none() || self.mac.is_none() {
+            self.expand_for_command();
+            scrub_stack();
         }
+        self.enc.as_ref().zip(self.mac.as_ref())
     }
 
-    pub(crate) const fn enc(&self) -> CipherRef<'_> {
-        &self.enc
+    /// S-ENC and S-RMAC. `None` is never seen, either.
+    #[inline(always)]
+    pub(crate) fn for_response(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
+        if self.enc.is_none() || self.r_mac.is_none() {
+            self.expand_for_response();
+            scrub_stack();
+        }
+        self.enc.as_ref().zip(self.r_mac.as_ref())
     }
 
-    pub(crate) const fn mac(&self) -> MacRef<'_> {
-        &self.mac
+    // Calls of their own, so that the scrubbing of the caller reaches what they leave.
+    #[cold]
+    #[inline(never)]
+    fn expand_for_command(&mut self) {
+        self.expand_enc();
+        self.mac = Some(MacKey::new(self.raw.engine, &self.raw.mac));
     }
 
-    pub(crate) const fn r_mac(&self) -> MacRef<'_> {
-        &self.r_mac
+    #[cold]
+    #[inline(never)]
+    fn expand_for_response(&mut self) {
+        self.expand_enc();
+        self.r_mac = Some(MacKey::new(self.raw.engine, &self.raw.r_mac));
+    }
+
+    fn expand_enc(&mut self) {
+        if self.enc.is_none() {
+            self.enc = Some(CipherKey::new(self.raw.engine, &self.raw.enc));
+        }
     }
 }
 
@@ -156,23 +180,18 @@ impl Keys {
         Self { raw }
     }
 
-    pub(crate) const fn enc(&self) -> CipherRef<'_> {
-        CipherRef::new(self.raw.engine, &self.raw.enc)
+    /// S-ENC and S-MAC.
+    #[allow(clippy::unnecessary_wraps)] // as with `cached-keys`
+    pub(crate) const fn for_command(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
+        let by = self.raw.engine;
+        Some((CipherRef::new(by, &self.raw.enc), MacRef::new(by, &self.raw.mac)))
     }
 
-    pub(crate) const fn mac(&self) -> MacRef<'_> {
-        MacRef::new(self.raw.engine, &self.raw.mac)
-    }
-
-    pub(crate) const fn r_mac(&self) -> MacRef<'_> {
-        MacRef::new(self.raw.engine, &self.raw.r_mac)
-    }
-}
-
-impl Keys {
-    /// AES-CMAC under S-MAC over each of several short messages.
-    pub(crate) fn prf(&self) -> impl FnMut(&[&[u8]], &mut [Block]) -> Result<(), Error> + '_ {
-        |messages, macs| Ok(self.mac().cmac_each(messages, macs)?)
+    /// S-ENC and S-RMAC.
+    #[allow(clippy::unnecessary_wraps)] // as with `cached-keys`
+    pub(crate) const fn for_response(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
+        let by = self.raw.engine;
+        Some((CipherRef::new(by, &self.raw.enc), MacRef::new(by, &self.raw.r_mac)))
     }
 }
 
@@ -191,8 +210,7 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session before EXTERNAL AUTHENTICATE.
-    #[cfg_attr(feature = "cached-keys", inline(always))]
-    pub(crate) fn new(keys: SessionKeys, mode: Mode) -> Self {
+    pub(crate) const fn new(keys: SessionKeys, mode: Mode) -> Self {
         Self {
             keys: Keys::new(keys),
             conduct: Conduct::new(mode, Quirks::NONE),
@@ -221,11 +239,11 @@ impl Session {
         }
         self.counter.checked_add(1).ok_or(Error::CounterExhausted)
     }
+}
 
-    /// Does the received MAC, as long as the mode says, start the computed one? In constant time.
-    pub(crate) fn mac_matches(&self, computed: &Block, received: &[u8]) -> bool {
-        computed.get(..self.mode().octets()).is_some_and(|expected| bool::from(expected.ct_eq(received)))
-    }
+/// Does the received MAC, as long as the mode says, start the computed one? In constant time.
+pub(crate) fn mac_matches(mode: Mode, computed: &Block, received: &[u8]) -> bool {
+    computed.get(..mode.octets()).is_some_and(|expected| bool::from(expected.ct_eq(received)))
 }
 
 /// The chaining value, wiped with its session (GPCS 10.2.3).

@@ -27,6 +27,12 @@ fn main() {
                 subject::wrap_each(&mut scripts, black_box(&mut buffers), data_len);
             }
         }
+        Some(("fleet", "scripts")) => {
+            let mut devices: [subject::Device; 8] = core::array::from_fn(|number| subject::Device::new(number as u16));
+            for _ in 0..times {
+                subject::one_by_one(black_box(&mut devices));
+            }
+        }
         Some(("establish", "script")) => {
             let mut device = subject::Device::new(7);
             for _ in 0..times {

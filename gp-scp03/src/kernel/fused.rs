@@ -59,7 +59,7 @@ pub(super) fn join<const N: usize>(before: Words, after: Words) -> Words {
 
 /// The header as the end of a block before the first one.
 #[inline(always)]
-fn front(head: u64, bits: u32) -> Words {
+pub(super) fn front(head: u64, bits: u32) -> Words {
     [0, head.wrapping_shl(64_u32.wrapping_sub(bits))]
 }
 
@@ -99,10 +99,10 @@ pub(super) struct Sealing<'a> {
     ready: bool,
     /// Make the ICV of the next number, too.
     ahead: bool,
-    pub(super) head_bits: u32,
+    head_bits: u32,
     head: u64,
     /// What [`back`] answers.
-    pub(super) behind: u64,
+    behind: u64,
     pub(super) chaining: &'a Block,
     pub(super) subkeys: &'a Subkeys,
     /// Whole blocks, padded.
@@ -141,12 +141,7 @@ impl<'a> Sealing<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn icv_block(&self) -> Words {
-        icv_block(self.first, self.counter)
-    }
-
-    #[inline(always)]
-    pub(super) fn front(&self) -> Words {
+    fn front(&self) -> Words {
         front(self.head, self.head_bits)
     }
 }

@@ -13,16 +13,10 @@ use aes::cipher::consts::U16;
 use aes::cipher::typenum::Unsigned;
 use aes::cipher::{BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser};
 
-use super::fused::{Sealing, Words, join, octets, words, xor};
+use super::fused::{Words, back, front, join, octets, words, xor};
+use super::{Job, MacKey};
 use crate::cipher::{Block, Cipher, Encryptor};
 use crate::cmac::Subkeys;
-
-/// One message and its two ciphers.
-pub(super) struct Job<'a> {
-    pub(super) enc: &'a Cipher,
-    pub(super) mac: &'a Encryptor,
-    pub(super) message: Sealing<'a>,
-}
 
 /// Are lanes faster than one message after the other? Not in software; and not with the AES instructions of x86 alone: each
 /// block asks there whether the processor has the vector instructions of AES, too, in a function that is not for them,
@@ -58,39 +52,44 @@ impl BlockCipherEncClosure for Probe<'_> {
 }
 
 /// Encrypts and authenticates all messages in one region, when key lengths and header lengths are the same everywhere and
-/// every message is of at least one block. `false`: they are not, nothing was done.
-pub(super) fn seal_each<const N: usize>(jobs: &mut [Option<Job<'_>>; N]) -> bool {
-    let Some(Some(first)) = jobs.first() else { return false };
-    let enc = first.enc;
-    let head = first.message.head_bits;
+/// every message is to be encrypted and of at least one block. Otherwise nothing was done, and they come back.
+pub(super) fn seal_each<'a, const N: usize>(
+    jobs: [Option<Job<'a>>; N],
+    macs: &mut [Block; N],
+) -> Result<(), [Option<Job<'a>>; N]> {
+    let Some(Some(Job { enc: Some((key, _)), head, .. })) = jobs.first() else { return Err(jobs) };
+    let (region, bits) = (&key.0, head.bits);
     let alike = |job: &Job<'_>| {
-        let lengths = match (enc, job.enc, job.mac) {
-            (Cipher::Aes128(_), Cipher::Aes128(_), Encryptor::Aes128(_)) => true,
+        let lengths = match (region, job.enc.map(|(key, _)| &key.0), &job.mac.cipher) {
+            (Cipher::Aes128(_), Some(Cipher::Aes128(_)), Encryptor::Aes128(_)) => true,
             #[cfg(feature = "aes-192")]
-            (Cipher::Aes192(_), Cipher::Aes192(_), Encryptor::Aes192(_)) => true,
+            (Cipher::Aes192(_), Some(Cipher::Aes192(_)), Encryptor::Aes192(_)) => true,
             #[cfg(feature = "aes-256")]
-            (Cipher::Aes256(_), Cipher::Aes256(_), Encryptor::Aes256(_)) => true,
+            (Cipher::Aes256(_), Some(Cipher::Aes256(_)), Encryptor::Aes256(_)) => true,
             _ => false,
         };
-        lengths && job.message.head_bits == head && !job.message.body.is_empty()
+        lengths && job.head.bits == bits && !job.body.is_empty()
     };
     if !jobs.iter().all(|job| job.as_ref().is_some_and(alike)) {
-        return false;
+        return Err(jobs);
     }
     macro_rules! run {
         ($($(#[$with:meta])? $size:ident),+) => {
-            match enc {
+            match region {
                 $($(#[$with])? Cipher::$size(region) => {
-                    let lanes = jobs.each_mut().map(|job| match job {
-                        Some(Job { enc: Cipher::$size(enc), mac: Encryptor::$size(mac), message }) => {
-                            Some(Lane::new(enc, mac, message))
-                        }
-                        // All are alike.
-                        _ => None,
+                    let lanes = jobs.map(|job| {
+                        let Job { enc: Some((key, number)), mac: MacKey { cipher, subkeys }, chaining, head, body } = job? else {
+                            return None;
+                        };
+                        let (Cipher::$size(enc), Encryptor::$size(mac)) = (&key.0, cipher) else { return None };
+                        let body = body.as_chunks_mut().0.iter_mut();
+                        let (before, previous) = (front(head.value, bits), words(number.block()));
+                        Some(Lane { enc, mac, subkeys, body, before, previous, state: words(*chaining) })
                     });
-                    region.encrypt_with_backend(Lanes { lanes, head });
+                    region.encrypt_with_backend(Lanes { lanes, bits, macs });
                 })+
-                Cipher::External(_) => return false,
+                // As the comparison says.
+                Cipher::External(_) => return Err(jobs),
             }
         };
     }
@@ -101,45 +100,27 @@ pub(super) fn seal_each<const N: usize>(jobs: &mut [Option<Job<'_>>; N]) -> bool
         #[cfg(feature = "aes-256")]
         Aes256
     );
-    true
+    Ok(())
 }
 
 struct Lane<'a, E, M> {
     enc: &'a E,
     mac: &'a M,
-    icv: Words,
-    chaining: Words,
-    before: Words,
-    behind: Words,
     subkeys: &'a Subkeys,
     body: core::slice::IterMut<'a, Block>,
-    out: &'a mut Block,
-    /// The last cipher block, and the MAC so far.
+    /// The cipher block before the last one, at first the header.
+    before: Words,
+    /// The last cipher block, at first what becomes the ICV.
     previous: Words,
+    /// The MAC so far, at first the chaining value.
     state: Words,
 }
 
-impl<'a, E: BlockCipherEncrypt<BlockSize = U16>, M: BlockCipherEncrypt<BlockSize = U16>> Lane<'a, E, M> {
-    fn new(enc: &'a E, mac: &'a M, message: &'a mut Sealing<'_>) -> Self {
-        Self {
-            enc,
-            mac,
-            icv: message.icv_block(),
-            chaining: words(*message.chaining),
-            before: message.front(),
-            behind: [message.behind, 0],
-            subkeys: message.subkeys,
-            body: message.body.iter_mut(),
-            out: &mut message.mac,
-            previous: words([0; 16]),
-            state: words([0; 16]),
-        }
-    }
-
+impl<E: BlockCipherEncrypt<BlockSize = U16>, M: BlockCipherEncrypt<BlockSize = U16>> Lane<'_, E, M> {
     #[inline(always)]
     fn begin(&mut self) {
-        self.previous = encrypt(self.enc, self.icv);
-        self.state = encrypt(self.mac, self.chaining);
+        self.previous = encrypt(self.enc, self.previous);
+        self.state = encrypt(self.mac, self.state);
     }
 
     /// The first block, which has no MAC block before it.
@@ -169,9 +150,9 @@ impl<'a, E: BlockCipherEncrypt<BlockSize = U16>, M: BlockCipherEncrypt<BlockSize
     }
 
     #[inline(always)]
-    fn end<const H: usize>(&mut self) {
-        let last = xor(join::<H>(self.previous, self.behind), words(*self.subkeys.padded()));
-        *self.out = octets(encrypt(self.mac, xor(self.state, last)));
+    fn end<const H: usize>(&mut self) -> Block {
+        let last = xor(join::<H>(self.previous, [back(None), 0]), words(*self.subkeys.padded()));
+        octets(encrypt(self.mac, xor(self.state, last)))
     }
 }
 
@@ -182,23 +163,25 @@ fn encrypt<C: BlockCipherEncrypt<BlockSize = U16>>(cipher: &C, block: Words) -> 
     words(block.into())
 }
 
-struct Lanes<'a, E, M, const N: usize> {
+struct Lanes<'a, 'm, E, M, const N: usize> {
     lanes: [Option<Lane<'a, E, M>>; N],
-    head: u32,
+    /// Of the header, the same for all.
+    bits: u32,
+    macs: &'m mut [Block; N],
 }
 
-impl<E, M, const N: usize> BlockSizeUser for Lanes<'_, E, M, N> {
+impl<E, M, const N: usize> BlockSizeUser for Lanes<'_, '_, E, M, N> {
     type BlockSize = U16;
 }
 
-impl<E, M, const N: usize> BlockCipherEncClosure for Lanes<'_, E, M, N>
+impl<E, M, const N: usize> BlockCipherEncClosure for Lanes<'_, '_, E, M, N>
 where
     E: BlockCipherEncrypt<BlockSize = U16>,
     M: BlockCipherEncrypt<BlockSize = U16>,
 {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(mut self, _: &B) {
-        match self.head {
+        match self.bits {
             0 => self.run::<0>(),
             40 => self.run::<5>(),
             _ => self.run::<7>(),
@@ -206,7 +189,7 @@ where
     }
 }
 
-impl<E, M, const N: usize> Lanes<'_, E, M, N>
+impl<E, M, const N: usize> Lanes<'_, '_, E, M, N>
 where
     E: BlockCipherEncrypt<BlockSize = U16>,
     M: BlockCipherEncrypt<BlockSize = U16>,
@@ -234,6 +217,10 @@ where
             }
         }
         each!(lane => lane.catch_up::<H>());
-        each!(lane => lane.end::<H>());
+        for (lane, mac) in self.lanes.iter_mut().zip(&mut *self.macs) {
+            if let Some(lane) = lane {
+                *mac = lane.end::<H>();
+            }
+        }
     }
 }

@@ -18,13 +18,13 @@ fn session(mode: Mode) -> Session {
 #[test]
 fn one_pass_gives_the_same_results_and_leaves_no_plaintext() {
     for mode in [Mode::S8, Mode::S16] {
-        let session = session(mode);
+        let mut session = session(mode);
         for length in (0..70).chain([239, 1000]) {
             let mut buffer = [0; 1100];
             buffer[..length].fill(0xAB);
             let answer =
                 session.wrap_response(SecurityLevel::Full, &mut buffer, length, StatusWord::OK).unwrap().to_vec();
-            let unwrap = |order, octets: &[u8]| {
+            let mut unwrap = |order, octets: &[u8]| {
                 let mut octets = octets.to_vec();
                 let result = session.unwrap_response(SecurityLevel::Full, order, &mut octets);
                 (result, octets)
