@@ -2,8 +2,8 @@
 
 use gp_apdu::{Class, CommandBuf, Form, Header, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
-    Challenge, ChallengePolicy, Implementation, Initiator, Key, KeySetInfo, KeySource, Mode, Responder, Script,
-    SecureChannel, SecurityLevel, SequenceCounter, SessionKeys, State, StaticKeys, Target,
+    Challenge, ChallengePolicy, Implementation, Initiator, Key, KeySetInfo, KeySource, Mode, ReplyKey, Responder,
+    Script, SecureChannel, SecurityLevel, SequenceCounter, SessionKeys, State, StaticKeys, Target,
 };
 
 use crate::measure::Subject;
@@ -54,6 +54,7 @@ pub fn wrap(channel: &mut SecureChannel, buffer: &mut [u8], data_len: usize) -> 
 /// Sessions that each await one answer, and that answer: level `33`, `data_len` octets of data.
 pub struct Unwrapping {
     answer: Vec<u8>,
+    chaining: [u8; 16],
     one_pass: bool,
     waiting: Vec<(SecureChannel, Vec<u8>)>,
 }
@@ -61,11 +62,14 @@ pub struct Unwrapping {
 impl Unwrapping {
     /// Answers that a card made.
     pub fn new(data_len: usize, one_pass: bool) -> Self {
-        let mut answer = vec![0x5A; data_len + 40];
-        let mut card = Responder::resume(awaiting());
-        let length = card.wrap(&mut answer, data_len, StatusWord::OK).expect("room").len();
-        answer.truncate(length);
-        Self { answer, one_pass, waiting: Vec::new() }
+        let (chaining_value, counter) = waiting().chain().expect("open");
+        let card = State { chaining_value, counter, ..awaiting() };
+        Self { answer: answer(card, data_len), chaining: chaining_value, one_pass, waiting: Vec::new() }
+    }
+
+    /// The chaining value that its R-MAC begins with.
+    pub fn chaining(&self) -> [u8; 16] {
+        self.chaining
     }
 
     /// The answer on the wire.
@@ -81,15 +85,32 @@ fn awaiting() -> State {
     state
 }
 
+/// What a card answers with `data_len` octets of data.
+fn answer(card: State, data_len: usize) -> Vec<u8> {
+    let mut answer = vec![0x5A; data_len + 40];
+    let length = Responder::resume(card).wrap(&mut answer, data_len, StatusWord::OK).expect("room").len();
+    answer.truncate(length);
+    answer
+}
+
+/// A channel that awaits an answer, and has had one before: its schedules are there.
+fn waiting() -> SecureChannel {
+    let mut channel = SecureChannel::resume(awaiting());
+    let _ = channel.unwrap(&mut answer(awaiting(), 1)).expect("an answer");
+    let mut buffer = [0; 64];
+    channel.wrap(&mut command(&mut buffer)).expect("room");
+    channel
+}
+
 impl Subject for Unwrapping {
     fn prepare(&mut self, iterations: u32) {
         self.waiting.truncate(iterations as usize);
         for (channel, buffer) in &mut self.waiting {
-            *channel = SecureChannel::resume(awaiting());
+            *channel = waiting();
             buffer.copy_from_slice(&self.answer);
         }
         while self.waiting.len() < iterations as usize {
-            self.waiting.push((SecureChannel::resume(awaiting()), self.answer.clone()));
+            self.waiting.push((waiting(), self.answer.clone()));
         }
     }
 
@@ -202,6 +223,21 @@ pub fn side_by_side(devices: &mut [Device; 8]) {
         Script::wrap_each(scripts.each_mut(), commands.each_mut()).expect("room");
         let _ = commands.map(|command| command.finish().expect("room").len());
     }
+}
+
+/// A script that has protected a command, and the answer to that.
+pub fn answered(data_len: usize) -> (Script, ReplyKey, Vec<u8>) {
+    let mut device = Device::new(7);
+    let mut script = device.script();
+    let reply_key = script.wrap(&mut command(&mut device.wire[1])).expect("room");
+    let keys = script.session_keys();
+    let [enc, mac, r_mac] = [keys.enc(), keys.mac(), keys.r_mac()].map(Key::duplicate_secret);
+    let keys = SessionKeys::new(enc, mac, r_mac).expect("one length");
+    let mut card = State::new(keys, Mode::S8, SecurityLevel::Full, reply_key.chaining_value);
+    card.counter = reply_key.counter;
+    card.awaiting = true;
+    let answer = answer(card, data_len);
+    (script, reply_key, answer)
 }
 
 /// Eight scripts, for one command of each.

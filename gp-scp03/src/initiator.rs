@@ -15,7 +15,7 @@ use crate::challenge::{Challenge, ChallengePolicy, ChallengeVerdict};
 use crate::cmac::under;
 use crate::command::wrap_authentication;
 use crate::message::{InitializeUpdate, InitializeUpdateResponse, KeySetInfo, gp_class};
-use crate::scrub::{scrub_derivation, scrub_stack};
+use crate::scrub::scrub_derivation;
 use crate::secure_channel::SecureChannel;
 use crate::session::{ChainingValue, Session, SessionKeys, cryptograms};
 use crate::state::Position;
@@ -253,7 +253,7 @@ impl Authenticating {
             (status, _) => return Err(Error::Status(status)),
         }
         let channel = self.open();
-        scrub_stack();
+        scrub_derivation();
         Ok(channel)
     }
 
