@@ -1,6 +1,7 @@
 //! Challenges: 8 octets in S8 mode, 16 in S16 mode, and the pseudo-random one of the card (Amendment D 6.2.2.1).
 
 use crate::kdf::{Constant, derive_each};
+use crate::scrub::scrub_key;
 use crate::{Error, KeyId, KeySource};
 
 /// How long challenges, cryptograms and MACs on the wire are (Amendment D v1.2).
@@ -58,6 +59,19 @@ impl Challenge {
     /// # Errors
     /// [`Error::AidLength`], or what the key source answers.
     pub fn pseudo_random(
+        keys: &mut impl KeySource,
+        mode: Mode,
+        sequence: SequenceCounter,
+        aid: &[u8],
+    ) -> Result<Self, Error> {
+        let challenge = Self::derived(keys, mode, sequence, aid);
+        scrub_key();
+        challenge
+    }
+
+    /// [`pseudo_random`](Self::pseudo_random) for callers that scrub the stack themselves.
+    #[inline(never)]
+    pub(crate) fn derived(
         keys: &mut impl KeySource,
         mode: Mode,
         sequence: SequenceCounter,

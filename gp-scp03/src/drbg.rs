@@ -11,6 +11,8 @@ use aes::cipher::{KeyIvInit, StreamCipher};
 use ctr::Ctr128BE;
 use zeroize::Zeroize;
 
+use crate::scrub::scrub_generator;
+
 /// Why the generator did not generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -60,11 +62,14 @@ macro_rules! drbg {
             /// # Errors
             /// [`DrbgError::SeedLength`].
             pub fn new(entropy: &[u8], personalization: &[u8]) -> Result<Self, DrbgError> {
-                let mut drbg = Self { key: [0; $key], v: [0; 16], requests: 1 };
-                let mut seed = Self::seed(entropy, personalization)?;
-                let made = drbg.update(&seed);
-                seed.zeroize();
-                made.map(|()| drbg)
+                // Made where it stays, and not moved: a move leaves a copy.
+                let mut drbg = Ok(Self { key: [0; $key], v: [0; 16], requests: 1 });
+                if let Ok(made) = &mut drbg
+                    && let Err(error) = made.reseed(entropy, personalization)
+                {
+                    drbg = Err(error);
+                }
+                drbg
             }
 
             /// Mixes fresh entropy into the state, with an additional input that may be empty.
@@ -75,6 +80,7 @@ macro_rules! drbg {
                 let mut seed = Self::seed(entropy, additional)?;
                 let made = self.update(&seed);
                 seed.zeroize();
+                scrub_generator();
                 made?;
                 self.requests = 1;
                 Ok(())
@@ -96,12 +102,15 @@ macro_rules! drbg {
                 let mut input = Self::padded(additional)?;
                 let made = self.fill(out, additional.is_empty(), &input);
                 input.zeroize();
+                scrub_generator();
                 if made.is_err() {
                     out.zeroize();
                 }
                 made
             }
 
+            // A call of its own, so that the scrubbing of the caller reaches what it leaves.
+            #[inline(never)]
             fn fill(&mut self, out: &mut [u8], no_input: bool, input: &[u8; $seed]) -> Result<(), DrbgError> {
                 if !no_input {
                     self.update(input)?;
@@ -123,7 +132,8 @@ macro_rules! drbg {
                 cipher.try_apply_keystream(octets).map_err(|_| DrbgError::ReseedRequired)
             }
 
-            /// CTR_DRBG_Update (SP 800-90A 10.2.1.2).
+            /// CTR_DRBG_Update (SP 800-90A 10.2.1.2). A call of its own, as [`fill`](Self::fill) is.
+            #[inline(never)]
             fn update(&mut self, provided: &[u8; $seed]) -> Result<(), DrbgError> {
                 let mut state = *provided;
                 let made = self.key_stream(&mut state);

@@ -147,8 +147,10 @@ impl Challenged {
         if !self.info.implementation.supports(level) {
             return Err(Error::Level);
         }
-        let verdict = self.check_challenge(keys, policy)?;
-        let result = self.derive_and_check(keys, level, verdict, buffer);
+        let result = match self.check_challenge(keys, policy) {
+            Ok(verdict) => self.derive_and_check(keys, level, verdict, buffer),
+            Err(error) => Err(error),
+        };
         scrub_derivation();
         result
     }
@@ -199,7 +201,7 @@ impl Challenged {
         let verdict = match self.info.sequence {
             None => ChallengeVerdict::Random,
             Some(sequence) => {
-                let expected = Challenge::pseudo_random(keys, self.card_challenge.mode(), sequence, aid)?;
+                let expected = Challenge::derived(keys, self.card_challenge.mode(), sequence, aid)?;
                 // Both are public once the card has answered.
                 if expected == self.card_challenge { ChallengeVerdict::Matches } else { ChallengeVerdict::Differs }
             }
@@ -247,14 +249,13 @@ impl Authenticating {
     /// [`Error::Status`] when the card refused (`6300` wrong host cryptogram, `6982` wrong C-MAC), [`Error::Malformed`]
     /// when the answer holds data. The card may have counted a failed attempt: do not repeat it blindly.
     pub fn confirmed(self, response: Response<'_>) -> Result<SecureChannel, Error> {
-        match (response.status, response.data) {
-            (StatusWord::OK, []) => {}
-            (StatusWord::OK, _) => return Err(Error::Malformed),
-            (status, _) => return Err(Error::Status(status)),
-        }
-        let channel = self.open();
+        let result = match (response.status, response.data) {
+            (StatusWord::OK, []) => Ok(self.open()),
+            (StatusWord::OK, _) => Err(Error::Malformed),
+            (status, _) => Err(Error::Status(status)),
+        };
         scrub_derivation();
-        Ok(channel)
+        result
     }
 
     // Its frame holds copies of the session keys: a call of its own, so that the scrubbing of the caller reaches it. (No

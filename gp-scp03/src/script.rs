@@ -111,7 +111,7 @@ impl Script {
         if !i.supports(level) {
             return Err(Error::Level);
         }
-        let card = Challenge::pseudo_random(keys, host.mode(), target.sequence, target.aid)?;
+        let card = Challenge::derived(keys, host.mode(), target.sequence, target.aid)?;
         let session_keys = SessionKeys::derive(keys, host, &card)?;
         let (foreseen, chaining, octets) = under(session_keys.engine(), &session_keys.mac, |mac| {
             let (card_cryptogram, host_cryptogram) = cryptograms(mac, host, &card)?;

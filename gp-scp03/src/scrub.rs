@@ -45,13 +45,28 @@ fn wipe<const STEPS: usize>() {
     }
 }
 
-/// Words as deep as one use of a single key reaches: a schedule, and spilled registers with parts of it.
-const KEY_DEPTH: usize = if cfg!(target_pointer_width = "64") { 256 } else { 96 };
+/// Words as deep as one use of a single key reaches: a schedule, and spilled registers with parts of it. With `cached-keys`
+/// software decrypts several blocks side by side, with a schedule four times as wide.
+const KEY_DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
+    (true, _) => 448,
+    (false, true) => 384,
+    (false, false) => 96,
+};
 
 /// The same after one use of a single key, whose schedule is below.
 #[inline(never)]
 pub(crate) fn scrub_key() {
     let below = [0_u64; KEY_DEPTH];
+    zeroize::optimization_barrier(&below);
+}
+
+/// Words as deep as the generator reaches: it makes its cipher in calls of its own, and moves it.
+const GENERATOR_DEPTH: usize = if cfg!(target_pointer_width = "64") { 640 } else { 160 };
+
+/// The same after one use of the generator.
+#[inline(never)]
+pub(crate) fn scrub_generator() {
+    let below = [0_u64; GENERATOR_DEPTH];
     zeroize::optimization_barrier(&below);
 }
 
