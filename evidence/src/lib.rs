@@ -4,7 +4,7 @@ pub mod schedule;
 
 use gp_apdu::{Class, Command, CommandBuf, Form, Header, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
-    Challenge, ChallengePolicy, Implementation, Initiator, Key, KeySetInfo, Mode, Responder, SecurityLevel,
+    Challenge, ChallengePolicy, Implementation, Initiator, Key, KeySetInfo, KeySource, Mode, Responder, SecurityLevel,
     SessionKeys, State, StaticKeys,
 };
 
@@ -99,7 +99,7 @@ pub fn initiator(setting: Setting) -> Initiator {
 /// The card cryptogram is not the one of these keys.
 pub fn authenticate(
     setting: Setting,
-    keys: &mut StaticKeys,
+    keys: &mut impl KeySource,
     level: SecurityLevel,
     answer: &[u8],
 ) -> Result<(gp_scp03::Authenticating, Vec<u8>), gp_scp03::Error> {

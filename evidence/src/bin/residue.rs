@@ -12,15 +12,21 @@
 
 use std::collections::HashMap;
 
-use gp_apdu::{CommandBuf, Response, StatusWord};
+use gp_apdu::{CommandBuf, LogicalChannel, Response, StatusWord};
 use gp_cardmanager_model::put_key::{BlockForm, PutKeyWriter};
 use gp_evidence::{Setting, authenticate, card_answer, command, octets, schedule, state, static_keys};
-use gp_scp03::{CtrDrbg256, Responder, SecureChannel, SecurityLevel, StaticKeys};
+use gp_scp03::{
+    Authenticating, Challenge, ChallengePolicy, CtrDrbg256, ExpandedKeys, Implementation, Key, KeySetInfo, Responder,
+    Script, SecureChannel, SecurityLevel, SequenceCounter, StaticKeys, Target,
+};
 
 /// Octets of stack that are watched.
 const DEPTH: usize = 128 * 1024;
 /// The length of a run that counts.
 const RUN: usize = 8;
+/// The counter of the key set, and the application that is asked, where the challenge is derived from them.
+const SEQUENCE: SequenceCounter = SequenceCounter::new([0, 0, 7]);
+const AID: [u8; 5] = [0xA0, 0x00, 0x00, 0x01, 0x51];
 /// What the paint looks like.
 const PAINT: u8 = 0xE5;
 
@@ -85,6 +91,10 @@ struct World {
     keys: StaticKeys,
     plain: Vec<u8>,
     answer: Vec<u8>,
+    /// An answer whose challenge is not derived, as the card says it is.
+    underived: Vec<u8>,
+    /// EXTERNAL AUTHENTICATE with another host cryptogram, its C-MAC right.
+    impostor: Vec<u8>,
     response: Vec<u8>,
     command: Vec<u8>,
 }
@@ -93,6 +103,14 @@ impl World {
     fn new(setting: Setting) -> Self {
         let keys = static_keys(1, setting.key_length, octets);
         let (_, answer) = card_answer(setting, &mut static_keys(1, setting.key_length, octets));
+        let (host, _) = authenticate(setting, &mut &keys, SecurityLevel::Full, &answer).expect("the right keys");
+        let wrong = &[0x5A; 16][..setting.mode.octets()];
+        let head = [0x84, 0x82, 0x33, 0x00, u8::try_from(2 * wrong.len()).expect("an octet")];
+        let mac = host.session_keys().mac().cmac(&[&[0; 16], &head, wrong]);
+        let impostor = [&head, wrong, &mac[..wrong.len()]].concat();
+        let mut underived = vec![0; 64];
+        let length = ask(setting, &mut Responder::new(), &keys, Some(SEQUENCE), &mut underived);
+        underived.truncate(length);
         let plain = octets(22, 100);
         let mut host = SecureChannel::resume(state(setting, SecurityLevel::Full, octets));
         let mut sent = vec![0; 200];
@@ -107,7 +125,7 @@ impl World {
         response.resize(200, 0);
         let length = Responder::resume(card).wrap(&mut response, 100, StatusWord::OK).expect("room").len();
         response.truncate(length);
-        Self { setting, keys, plain, answer, response, command: sent }
+        Self { setting, keys, plain, answer, underived, impostor, response, command: sent }
     }
 
     fn secrets(&self) -> Secrets {
@@ -125,6 +143,15 @@ impl World {
         for key in [session.enc(), session.mac(), session.r_mac()] {
             secrets.add_key(key.expose_secret());
         }
+        let script = script(self.setting, &self.keys, &mut [0; 64]);
+        let session = script.session_keys();
+        for key in [session.enc(), session.mac(), session.r_mac()] {
+            secrets.add_key(key.expose_secret());
+        }
+        for state in generator_states(self.keys.key(gp_scp03::KeyId::Enc).expose_secret()) {
+            secrets.add_key(&state[..32]);
+            secrets.add(0, &state[32..]);
+        }
         secrets.add(2, &self.plain);
         secrets
     }
@@ -136,6 +163,62 @@ impl World {
     }
 }
 
+/// A card with a random challenge, or one that says that it is pseudo-random: what it answers is written to `out`.
+fn ask(
+    setting: Setting,
+    card: &mut Responder,
+    mut keys: &StaticKeys,
+    sequence: Option<SequenceCounter>,
+    out: &mut [u8],
+) -> usize {
+    let mut command = [0; 64];
+    let command = gp_evidence::initiator(setting).initialize_update(&mut command).expect("room");
+    let command = gp_apdu::Command::parse(command).expect("a command");
+    let implementation = implementation(setting, sequence.is_some());
+    let request = card.initialize_update(&command, implementation).expect("a request");
+    let info = KeySetInfo { diversification: [0; 10], key_version: 0x30, implementation, sequence };
+    card.challenge(&mut keys, &info, &request, &setting.challenge(2), out).expect("room")
+}
+
+fn implementation(setting: Setting, pseudo_random: bool) -> Implementation {
+    Implementation::new(setting.implementation().octet() | if pseudo_random { 0x10 } else { 0 })
+}
+
+fn script(setting: Setting, mut keys: &StaticKeys, out: &mut [u8]) -> Script {
+    let target = Target {
+        key_version: 0x30,
+        implementation: implementation(setting, true),
+        sequence: SEQUENCE,
+        aid: &AID,
+        channel: LogicalChannel::BASIC,
+    };
+    Script::new(&mut keys, &target, &setting.challenge(1), SecurityLevel::Full, out).expect("room").0
+}
+
+/// The generator's seed: a static key, and octets of no interest.
+fn entropy(seed: &[u8]) -> [u8; 48] {
+    let mut entropy = [0x77; 48];
+    entropy[..seed.len()].copy_from_slice(seed);
+    entropy
+}
+
+/// Key and V of the generator after its seed and after one block (SP 800-90A 10.2.1).
+fn generator_states(seed: &[u8]) -> [[u8; 48]; 2] {
+    let update = |key: &[u8], v: u128, provided: [u8; 48]| {
+        let key = Key::new(key).expect("32 octets");
+        let mut state = provided;
+        for (part, counter) in state.chunks_mut(16).zip(v + 1..) {
+            let mut block = counter.to_be_bytes();
+            key.encrypt_sensitive(&mut block).expect("a block");
+            part.iter_mut().zip(block).for_each(|(to, from)| *to ^= from);
+        }
+        state
+    };
+    let first = update(&[0; 32], 0, entropy(seed));
+    let (key, v) = first.split_last_chunk().expect("V");
+    [first, update(key, u128::from_be_bytes(*v) + 1, [0; 48])]
+}
+
 fn opened_and_closed(world: &World) {
     let mut keys = &world.keys;
     let mut out = [0; 64];
@@ -143,7 +226,7 @@ fn opened_and_closed(world: &World) {
         .challenged(Response { data: &world.answer, status: StatusWord::OK })
         .expect("an answer");
     let (host, _) = challenged
-        .authenticate(&mut keys, SecurityLevel::Full, gp_scp03::ChallengePolicy::Off, &mut out)
+        .authenticate(&mut keys, SecurityLevel::Full, ChallengePolicy::Off, &mut out)
         .expect("the right keys");
     let mut host = host.confirmed(Response { data: &[], status: StatusWord::OK }).expect("9000");
     host.close();
@@ -159,7 +242,7 @@ fn wrong_card(world: &World) {
     let challenged = gp_evidence::initiator(world.setting)
         .challenged(Response { data: answer, status: StatusWord::OK })
         .expect("an answer");
-    let refused = challenged.authenticate(&mut keys, SecurityLevel::Full, gp_scp03::ChallengePolicy::Off, &mut out);
+    let refused = challenged.authenticate(&mut keys, SecurityLevel::Full, ChallengePolicy::Off, &mut out);
     assert!(refused.is_err());
 }
 
@@ -174,6 +257,7 @@ fn with_channel(world: &World, operation: impl Fn(&mut SecureChannel)) {
 thread_local! {
     static HOST: std::cell::RefCell<Option<Box<SecureChannel>>> = const { std::cell::RefCell::new(None) };
     static CARD: std::cell::RefCell<Option<Box<Responder>>> = const { std::cell::RefCell::new(None) };
+    static PROVED: std::cell::RefCell<Option<Box<Authenticating>>> = const { std::cell::RefCell::new(None) };
     static WIRE: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
@@ -211,27 +295,54 @@ fn wrapped(world: &World) {
     });
 }
 
-fn card_opened(world: &World) {
-    let mut keys = &world.keys;
+fn underived(world: &World) {
+    let challenged = gp_evidence::initiator(world.setting)
+        .challenged(Response { data: &world.underived, status: StatusWord::OK })
+        .expect("an answer");
+    let policy = ChallengePolicy::Require(&AID);
+    assert!(challenged.authenticate(&mut &world.keys, SecurityLevel::Full, policy, &mut [0; 64]).is_err());
+}
+
+fn refused(_: &World) {
+    let refusal = Response { data: &[], status: StatusWord::AUTHENTICATION_FAILED };
+    assert!(PROVED.take().expect("a host").confirmed(refusal).is_err());
+}
+
+fn card_asked(world: &World) {
     CARD.with_borrow_mut(|card| {
-        let card = card.as_mut().expect("a card");
-        let mut out = [0; 64];
-        let sent = gp_evidence::initiator(world.setting);
-        let mut buffer = [0; 64];
-        let sent = sent.initialize_update(&mut buffer).expect("room");
-        let sent = gp_apdu::Command::parse(sent).expect("a command");
-        let request = card.initialize_update(&sent, world.setting.implementation()).expect("a request");
-        let info = gp_scp03::KeySetInfo {
-            diversification: [0; 10],
-            key_version: 0x30,
-            implementation: world.setting.implementation(),
-            sequence: None,
-        };
-        card.challenge(&mut keys, &info, &request, &world.setting.challenge(2), &mut out).expect("room");
-        // Refused: the session keys are gone.
-        let mut wrong = [0x84, 0x82, 0x33, 0x00, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
-        let length = wrong.len();
-        assert!(card.external_authenticate(&mut CommandBuf::parse(&mut wrong, length).expect("a command")).is_err());
+        ask(world.setting, card.as_mut().expect("a card"), &world.keys, None, &mut [0; 64]);
+    });
+}
+
+/// Refused: the session keys are gone.
+fn card_refused<const LENGTH: usize>(wrong: &[u8]) {
+    CARD.with_borrow_mut(|card| {
+        let mut buffer = [0; LENGTH];
+        buffer[..wrong.len()].copy_from_slice(wrong);
+        let mut command = CommandBuf::parse(&mut buffer, wrong.len()).expect("a command");
+        assert!(card.as_mut().expect("a card").external_authenticate(&mut command).is_err());
+    });
+}
+
+fn wrong_mac(world: &World) {
+    card_asked(world);
+    card_refused::<21>(&[0x84, 0x82, 0x33, 0x00, 0x10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
+}
+
+fn wrong_host(world: &World) {
+    card_asked(world);
+    card_refused::<37>(&world.impostor);
+}
+
+fn changed_command(world: &World) {
+    CARD.with_borrow_mut(|card| {
+        WIRE.with_borrow_mut(|wire| {
+            wire.clone_from(&world.command);
+            wire[5] ^= 1;
+            let length = wire.len();
+            let mut command = CommandBuf::parse(wire, length).expect("a command");
+            assert!(card.as_mut().expect("a card").unwrap(&mut command).is_err());
+        });
     });
 }
 
@@ -266,6 +377,38 @@ fn key_uses(world: &World) {
     std::hint::black_box((dek.kcv(), dek.cmac(&[&world.answer])));
 }
 
+fn pseudo_random(world: &World) {
+    let mode = world.setting.mode;
+    std::hint::black_box(Challenge::pseudo_random(&mut &world.keys, mode, SEQUENCE, &AID).expect("an AID"));
+}
+
+/// To and fro: the wire holds plain data, as a caller's buffer may.
+fn sensitive(world: &World) {
+    WIRE.with_borrow_mut(|wire| {
+        wire.clear();
+        wire.extend_from_slice(&world.plain[..96]);
+        world.keys.dek().encrypt_sensitive(wire).expect("blocks");
+        world.keys.dek().decrypt_sensitive(wire).expect("blocks");
+    });
+}
+
+fn expanded(world: &World) {
+    let expanded = ExpandedKeys::new(&world.keys);
+    let answer = Response { data: &world.answer, status: StatusWord::OK };
+    let challenged = gp_evidence::initiator(world.setting).challenged(answer).expect("an answer");
+    let policy = ChallengePolicy::Off;
+    assert!(challenged.authenticate(&mut &expanded, SecurityLevel::Full, policy, &mut [0; 64]).is_ok());
+}
+
+fn scripted(world: &World) {
+    let mut script = script(world.setting, &world.keys, &mut [0; 64]);
+    WIRE.with_borrow_mut(|wire| {
+        wire.resize(200, 0);
+        wire[5..105].copy_from_slice(&world.plain);
+        script.wrap(&mut command(wire, 100)).expect("room");
+    });
+}
+
 fn key_put(world: &World) {
     let mut dek = world.keys.dek();
     WIRE.with_borrow_mut(|wire| {
@@ -277,13 +420,12 @@ fn key_put(world: &World) {
 }
 
 fn generator(world: &World) {
-    let seed = world.keys.key(gp_scp03::KeyId::Enc).expose_secret();
-    let mut entropy = [0x77; 48];
-    entropy[..seed.len()].copy_from_slice(seed);
-    let mut generator = CtrDrbg256::new(&entropy, &[]).expect("a seed");
+    let mut entropy = entropy(world.keys.key(gp_scp03::KeyId::Enc).expose_secret());
+    // Used where it was made: a move is the caller's.
+    let mut generator = CtrDrbg256::new(&entropy, &[]);
     zero(&mut entropy);
     let mut out = [0; 16];
-    generator.generate(&mut out, &[]).expect("octets");
+    generator.as_mut().expect("a seed").generate(&mut out, &[]).expect("octets");
 }
 
 /// The caller's own copy, wiped as a caller would.
@@ -316,9 +458,11 @@ fn closed(world: &World, operation: fn(&World)) {
     CARD.with_borrow_mut(|card| card.as_mut().expect("a card").terminate());
 }
 
-const CASES: [Case; 19] = [
+const CASES: [Case; 27] = [
     Case { name: "host: open and close", stated: true, run: opened_and_closed },
     Case { name: "host: wrong card cryptogram", stated: false, run: wrong_card },
+    Case { name: "host: challenge not derived", stated: false, run: underived },
+    Case { name: "host: refused by the card", stated: false, run: refused },
     Case { name: "host: wrap", stated: true, run: wrapped },
     Case { name: "host: wrap, close", stated: false, run: |world| closed(world, wrapped) },
     Case { name: "host: unwrap", stated: true, run: unwrapped },
@@ -326,11 +470,17 @@ const CASES: [Case; 19] = [
     Case { name: "host: unwrap in one pass", stated: true, run: unwrapped_in_one_pass },
     Case { name: "host: one pass, close", stated: false, run: |world| closed(world, unwrapped_in_one_pass) },
     Case { name: "host: changed answer", stated: false, run: changed_answer },
-    Case { name: "card: challenge, wrong host", stated: false, run: card_opened },
+    Case { name: "card: wrong C-MAC", stated: false, run: wrong_mac },
+    Case { name: "card: wrong host cryptogram", stated: false, run: wrong_host },
     Case { name: "card: unwrap", stated: true, run: card_unwrapped },
     Case { name: "card: unwrap, end", stated: false, run: |world| closed(world, card_unwrapped) },
+    Case { name: "card: changed command", stated: false, run: changed_command },
     Case { name: "card: wrap", stated: true, run: card_wrapped },
     Case { name: "card: wrap, end", stated: false, run: |world| closed(world, card_wrapped) },
+    Case { name: "pseudo-random challenge", stated: false, run: pseudo_random },
+    Case { name: "sensitive data", stated: false, run: sensitive },
+    Case { name: "expanded keys", stated: true, run: expanded },
+    Case { name: "script", stated: true, run: scripted },
     Case { name: "check value, CMAC", stated: false, run: key_uses },
     Case { name: "PUT KEY", stated: false, run: key_put },
     Case { name: "CTR_DRBG", stated: false, run: generator },
@@ -345,6 +495,9 @@ fn search() -> usize {
         for setting in Setting::ALL {
             let world = World::new(setting);
             let secrets = world.secrets();
+            let (proved, _) =
+                authenticate(setting, &mut &world.keys, SecurityLevel::Full, &world.answer).expect("the right keys");
+            PROVED.set(Some(Box::new(proved)));
             HOST.set(Some(Box::new(world.channel())));
             CARD.set(Some(Box::new(Responder::resume(state(setting, SecurityLevel::Full, octets)))));
             WIRE.set(world.response.clone());
