@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # bare_metal.sh test|sizes|write-sizes: the programs of examples/bare-metal, built and run under the emulator.
 # bare_metal.sh c: the same in C, linked with the archive. bare_metal.sh archive: can the archive for C panic?
+# bare_metal.sh residue: what is left on the stack.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=$(realpath -m "${CARGO_TARGET_DIR:-$here/../../target}")/bare-metal
@@ -65,6 +66,17 @@ test_c() {
     must_fail "$program-wrong"
 }
 
+# What each operation leaves on the stack, where sessions have raw keys and where they have schedules. The program fails
+# where it is more than SECURITY.md states, or where what it plants itself goes unseen.
+residue() {
+    local features
+    for features in "" cached-keys; do
+        build thumbv7em-none-eabihf --bin residue --features "$features"
+        echo "bare-metal: left on the stack, ${features:-raw keys}"
+        "$here/emulate" "$target/thumbv7em-none-eabihf/release/residue"
+    done
+}
+
 case $1 in
 test)
     for triple in thumbv7em-none-eabihf thumbv6m-none-eabi riscv32imac-unknown-none-elf; do
@@ -74,7 +86,11 @@ test)
     done
     build thumbv7em-none-eabihf --bin loopback --features wrong-vector
     must_fail "$target/thumbv7em-none-eabihf/release/loopback"
+    residue
     test_c
+    ;;
+residue)
+    residue
     ;;
 c)
     test_c
@@ -98,7 +114,7 @@ archive)
     python3 "$here/sizes.py" panics "$target/archive/libgp_ffi.elf"
     ;;
 *)
-    echo "bare_metal.sh test|c|sizes|write-sizes|archive" >&2
+    echo "bare_metal.sh test|c|residue|sizes|write-sizes|archive" >&2
     exit 2
     ;;
 esac

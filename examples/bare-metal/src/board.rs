@@ -1,7 +1,7 @@
 //! The machine: start, console, end, and instruments. Everything goes through the emulator's semihosting, which is also
 //! what a debug probe offers, so that no peripheral is needed.
 //!
-//! The only `unsafe` of the example is here and in the start-up code.
+//! The only `unsafe` of the example is here, in the start-up code, and where `residue` reads the schedule in a cipher.
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -139,6 +139,21 @@ pub fn depth_of(call: &mut dyn FnMut()) -> usize {
         untouched += 1;
     }
     (words - untouched) * 4
+}
+
+/// The same, and what then lies below the caller's frame, as much of it as `left` holds, the deepest octet first.
+#[inline(never)]
+pub fn left_by(call: &mut dyn FnMut(), left: &mut [u8]) -> usize {
+    let depth = depth_of(call);
+    let bottom = stack_pointer() - left.len();
+    assert!(bottom >= (&raw const __stack_bottom).addr(), "more is to be watched than there is");
+    let first = core::ptr::with_exposed_provenance::<u8>(bottom);
+    for (at, octet) in left.iter_mut().enumerate() {
+        // SAFETY: free stack that was painted, or written since; volatile, so that this becomes no call, whose frame would be
+        // there.
+        *octet = unsafe { first.add(at).read_volatile() };
+    }
+    depth
 }
 
 /// A variable that is lent out once, to whoever asks first: static memory without `static mut`.
