@@ -33,6 +33,7 @@ void test_session(void);
 void test_card(void);
 void test_manage(void);
 void test_applets(void);
+void test_tables(void);
 void test_rotation(void);
 void test_tlv(void);
 void test_apdu(void);

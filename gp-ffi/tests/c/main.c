@@ -71,6 +71,7 @@ int main(void)
     test_card();
     test_manage();
     test_applets();
+    test_tables();
     test_rotation();
     test_garbage();
     for (i = 0; i < FUNCTIONS; i++) {
