@@ -39,5 +39,13 @@ void test_drbg(void)
     CHECK(memcmp(&drbg, &other, sizeof drbg) == 0);
     CALL('g', GP_OK, gp_drbg_init, &drbg, personal, 48, personal, 48);
     CALL('g', GP_OK, gp_drbg_generate, &drbg, out, sizeof out, personal, 48);
+    memcpy(expected, out, sizeof out);
+    gp_drbg_close(&drbg);
+    /* The same again, but for a new seed in between. */
+    CALL('g', GP_OK, gp_drbg_init, &drbg, personal, 48, personal, 48);
+    CALL('s', GP_E_SEED_LENGTH, gp_drbg_reseed, &drbg, seed, 32, NULL, 0);
+    CALL('g', GP_OK, gp_drbg_reseed, &drbg, personal, 48, personal, 48);
+    CALL('g', GP_OK, gp_drbg_generate, &drbg, out, sizeof out, personal, 48);
+    CHECK(memcmp(out, expected, sizeof out) != 0);
     gp_drbg_close(&drbg);
 }

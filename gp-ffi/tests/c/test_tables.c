@@ -249,6 +249,54 @@ static void what_must_be_there(void)
     the_least();
 }
 
+/* --- A card that draws its challenges, and says no ---------------------------------------------------------------- */
+
+static void sessions(void)
+{
+    static const uint8_t isd[8] = {0xA0, 0x00, 0x00, 0x01, 0x51, 0x00, 0x00, 0x00}, challenge[8] = {1};
+    uint8_t out[261], in[64], verdict = 0xFF;
+    gp_buf buf = buffer(out, 0, sizeof out);
+    gp_reply replies[2];
+    uint8_t *odd = (uint8_t *)replies + 1;
+    size_t len, round;
+    memset(replies, 0, sizeof replies);
+    profile.i = 0x60;
+    CHECK(power_on(NULL, 1) == GP_OK);
+    for (round = 0; round < 2; round++) {
+        memset(&session, 0, sizeof session);
+        CHECK(gp_session_init(&session, challenge, sizeof challenge, 0, 0x30) == GP_OK);
+        buf.len = 0;
+        CHECK(gp_session_initialize_update(&session, &buf) == GP_OK);
+        len = send(out, buf.len, in, sizeof in);
+        CHECK(gp_session_challenged(&session, in, len, NULL) == GP_OK);
+        CALL('g', GP_OK, gp_session_check_challenge, &session, &keys, OF(isd), 0, &verdict);
+        CHECK(verdict == GP_CHALLENGE_RANDOM);
+        if (round == 0) {
+            /* Nobody can tell it from one that was played before: where that is not enough, nothing is sent. */
+            CALL('o', GP_E_CARD_CHALLENGE, gp_session_check_challenge, &session, &keys, OF(isd), 1, &verdict);
+            CALL('o', GP_E_CLOSED, gp_session_authenticate, &session, &keys, 0x33, &buf);
+            CALL('o', GP_E_CLOSED, gp_session_wrap, &session, &buf);
+            gp_session_close(&session);
+        }
+    }
+    CHECK(gp_session_authenticate(&session, &keys, 0x33, &buf) == GP_OK);
+    len = send(out, buf.len, in, sizeof in);
+    CHECK(gp_session_confirm(&session, in, len) == GP_OK);
+    for (round = 0; round < 2; round++) {
+        buf.len = unhex("80EE000000", out);
+        CHECK(gp_session_wrap(&session, &buf) == GP_OK);
+        buf.len = send(out, buf.len, out, sizeof out);
+        /* Nothing is read for a reply that can be told to nobody. */
+        CALL('o', GP_E_ARGUMENT, gp_session_unwrap, &session, &buf, (gp_reply *)(void *)odd);
+        CHECK(buf.len == 2 && replies[0].kind == 0);
+        CALL('g', GP_OK, gp_session_unwrap, &session, &buf, &replies[0]);
+        CHECK(replies[0].kind == GP_REPLY_REFUSED && replies[0].status_word == 0x6D00 && buf.len == 0);
+        memset(replies, 0, sizeof replies);
+    }
+    gp_session_close(&session);
+    the_least();
+}
+
 /* --- What may be left out ----------------------------------------------------------------------------------------- */
 
 static gp_load a_load(void)
@@ -554,6 +602,7 @@ void test_tables(void)
     CHECK(gp_key_set_init(&keys, key, key, key, sizeof key) == GP_OK);
     CHECK(gp_host_init(&host, command, sizeof command, response, sizeof response) == GP_OK);
     what_must_be_there();
+    sessions();
     without_applications(NULL);
     without_applications(&nothing);
     hashes();
