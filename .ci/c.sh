@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # c.sh: the C interface as a C program sees it. The header compiles as C99 and C++17, every function is called well and
-# badly, with the sanitizers and under valgrind; the example host runs. Needs a C and a C++ compiler, Python, and valgrind.
+# badly, with the sanitizers (that for addresses in the Rust code, too) and under valgrind; the example host runs. Needs a C
+# and a C++ compiler, Python, and valgrind.
 # c.sh TRIPLE: the same tests and the example on another Linux, under its emulator (.ci/cross/install.sh TRIPLE); as many
 # calls and checks as on this machine.
 set -euo pipefail
@@ -46,11 +47,15 @@ printf '#include "gp.h"\nint main(void) { return 0; }\n' >"$built/header.c"
 gcc -std=c99 "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
 g++ -std=c++17 -x c++ "${warnings[@]}" -Igp-ffi/include -fsyntax-only "$built/header.c"
 "$built/tests"
-# The same with an engine that computes with the session keys, which the default library has no place for.
-CARGO_TARGET_DIR=$target/archive/external-aes \
-    cargo build --locked --release -q --manifest-path gp-ffi/archive/Cargo.toml --features external-aes
+# The same with an engine that computes with the session keys, which the default library has no place for, and with the Rust
+# code instrumented, too: gcc's runtime takes the calls of rustc's instrumentation. The flag is an unstable one; with a target
+# named, build scripts do not get it.
+host=$(rustc -vV | sed -n 's/^host: //p')
+RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$target/archive/address \
+    cargo build --locked --release -q --target "$host" --manifest-path gp-ffi/archive/Cargo.toml --features external-aes
 gcc -std=c99 "${warnings[@]}" -DGP_TEST_EXTERNAL_AES -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
-    "${include[@]}" "${tests[@]}" "$target/archive/external-aes/release/libgp_ffi.a" -o "$built/tests-engine"
+    "${include[@]}" "${tests[@]}" "$target/archive/address/$host/release/libgp_ffi.a" -o "$built/tests-engine"
+export ASAN_OPTIONS=detect_stack_use_after_return=1
 "$built/tests-engine" | tail -1
 gcc -std=c99 "${warnings[@]}" -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all "${include[@]}" "${tests[@]}" \
     "$library" -o "$built/tests-sanitized"
