@@ -10,6 +10,7 @@ mod listing;
 mod man_in_the_middle;
 mod operations;
 mod rotation;
+mod seldom;
 mod sessions;
 
 #[path = "../support/host.rs"]
