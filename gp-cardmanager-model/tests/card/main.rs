@@ -1,5 +1,6 @@
 //! The card, command by command and as a whole; one program, since its code is generic and is compiled for each.
 
+mod bits;
 mod channels;
 mod commands;
 mod corners;

@@ -1,4 +1,4 @@
-//! All reachable states of two small cards: an ISD, one SSD, one application, two logical channels.
+//! All reachable states of three small cards: an ISD, one SSD, one application, two logical channels.
 //!
 //! A state is what decides about the answer to a command: the life cycles of card, SSD and application, and of each
 //! channel whether it is open, what is selected there and how far its session is. From the factory on every action is
@@ -12,7 +12,12 @@
 //! young   SSD SELECTABLE with keys of its own, PERSONALIZED only when told; application INSTALLED below the ISD, and it
 //!         does without a secure channel
 //! grown   SSD PERSONALIZED with Card Lock; application SELECTABLE below the SSD, and it uses the SSD's secure channel
+//! asking  SSD PERSONALIZED; application SELECTABLE below the ISD, with Card Lock, Card Terminate and Global Lock, of which it
+//!         makes use at the OPEN
 //! ```
+//!
+//! Who acts: nobody in particular (no session), the host of the ISD, that of the SSD, that of the application, each on both
+//! channels, and on the asking card the application itself.
 
 use crate::{content, kit};
 use core::cmp::Reverse;
@@ -49,7 +54,7 @@ enum Session {
 /// What is selected on an open channel, and its session.
 type Channel = Option<(Who, Session)>;
 
-/// `01 07 0F 7F FF`, `07 0F 87 8F`, `03 07 83 87`.
+/// `01 07 0F 7F FF`, `07 0F 87 8F`, `03 07 83 87` and where it sets its own state `0F 8F`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct State {
     card: u8,
@@ -110,9 +115,22 @@ enum Action {
     MakeSelectable(u8),
     /// GET DATA without protection.
     Unprotected(u8),
+    /// The application that is selected asks the OPEN.
+    Ask(u8, Wish),
 }
 
-fn actions() -> Vec<Action> {
+/// What an application may ask for (GPCS 5.1, 5.3, 6.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Wish {
+    /// Its own state.
+    Own(u8),
+    /// The SSD locked, or not.
+    Ssd(bool),
+    LockCard,
+    Terminate,
+}
+
+fn actions(asks: bool) -> Vec<Action> {
     let mut all = vec![Action::Reset];
     for on in [0, 1] {
         all.extend([Who::Isd, Who::Ssd, Who::App].map(|who| Action::Select(on, who)));
@@ -123,6 +141,9 @@ fn actions() -> Vec<Action> {
         all.extend([0x00, 0x80].map(|state| Action::SetStatus(on, Target::App, state)));
         all.extend([0x00, 0x80].map(|state| Action::SetStatus(on, Target::Tree, state)));
         all.extend([Action::MakeSelectable(on), Action::Unprotected(on)]);
+        let wishes = [0x07, 0x0F, 0x87].map(Wish::Own).into_iter().chain([false, true].map(Wish::Ssd));
+        let wishes = wishes.chain([Wish::LockCard, Wish::Terminate]);
+        all.extend(wishes.filter(|_| asks).map(|wish| Action::Ask(on, wish)));
     }
     all
 }
@@ -135,6 +156,8 @@ struct World {
     secure_app: bool,
     /// The SSD holds Card Lock.
     locks: bool,
+    /// The application asks the OPEN, with all privileges that takes.
+    asks: bool,
     first: State,
 }
 
@@ -159,7 +182,7 @@ impl World {
             Action::Reset => return (0x9000, state.power_on()),
             Action::Select(on, _) | Action::Open(on) | Action::Close(on, _) | Action::Initialize(on) => on,
             Action::Authenticate(on, _) | Action::SetStatus(on, ..) => on,
-            Action::MakeSelectable(on) | Action::Unprotected(on) => on,
+            Action::MakeSelectable(on) | Action::Unprotected(on) | Action::Ask(on, _) => on,
         };
         // A channel that is not open: before anything else (GPCS 6.1).
         let Some((who, session)) = state.channels[usize::from(on)] else { return (0x6881, state) };
@@ -260,6 +283,9 @@ impl World {
             (Session::Plain | Session::CMac, _) => true,
             (Session::None | Session::Challenged, _) => false,
         };
+        if let (Who::App, Action::Ask(_, wish)) = (who, action) {
+            return Self::ask(state, wish);
+        }
         if who == Who::App {
             // It knows none of these commands; and its session needs the security domain.
             let served = authenticated && self.is_dead(state, who);
@@ -286,6 +312,31 @@ impl World {
             }
             Action::SetStatus(_, target, wanted) => self.set_status(state, who, target, wanted),
             _ => unreachable!(),
+        }
+    }
+
+    /// Can it be? Security domains of this card ask for nothing.
+    fn applies(state: State, action: Action) -> bool {
+        match action {
+            Action::Ask(on, _) => !matches!(state.channels[usize::from(on)], Some((Who::Isd | Who::Ssd, _))),
+            _ => true,
+        }
+    }
+
+    /// GPCS figures 5-1 to 5-3, tables 11-4, 11-5: the same arrows, without a session.
+    fn ask(state: State, wish: Wish) -> (u16, State) {
+        match wish {
+            Wish::LockCard if state.card == 0x0F => (0x9000, State { card: CARD_LOCKED, ..state }),
+            Wish::Terminate if state.card != TERMINATED => (0x9000, State { card: TERMINATED, ..state }),
+            Wish::LockCard | Wish::Terminate => (0x6985, state),
+            _ if state.card == TERMINATED => (0x6985, state),
+            Wish::Ssd(lock) if lock == (state.ssd & LOCKED != 0) => (0x6985, state),
+            Wish::Ssd(_) => (0x9000, State { ssd: state.ssd ^ LOCKED, ..state }),
+            // Once locked it does not come back by itself.
+            Wish::Own(_) if state.app & LOCKED != 0 => (0x6985, state),
+            Wish::Own(wanted) if wanted == state.app => (0x6985, state),
+            Wish::Own(wanted) if wanted & LOCKED != 0 => (0x9000, State { app: state.app | LOCKED, ..state }),
+            Wish::Own(wanted) => (0x9000, State { app: wanted, ..state }),
         }
     }
 
@@ -391,6 +442,15 @@ impl Live<'_> {
                 self.send(state, on, [0x80, 0xE6, 0x08, 0x00], &kit::install_fields(&fields))
             }
             Action::Unprotected(on) => raw(&mut self.card, &[on_channel(0x80, on), 0xCA, 0x00, 0x66, 0x00]).1,
+            Action::Ask(on, wish) => {
+                let (ins, p1, data) = match wish {
+                    Wish::Own(wanted) => (0x26, wanted, &[][..]),
+                    Wish::Ssd(lock) => (0x28, u8::from(lock) << 7, &SSD[..]),
+                    Wish::LockCard => (0x2A, 0x00, &[][..]),
+                    Wish::Terminate => (0x2C, 0x00, &[][..]),
+                };
+                self.send(state, on, [0x80, ins, p1, 0x00], data)
+            }
         }
     }
 
@@ -558,7 +618,7 @@ impl Lab {
 
     /// All states, or the first `limit` of them.
     fn explore(&mut self, limit: usize) -> Count {
-        let actions = actions();
+        let actions = actions(self.world.asks);
         let mut count = Count::default();
         let mut known = BTreeMap::from([(self.world.first, Way { source: 0, path: vec![] })]);
         let mut open = BinaryHeap::from([(Reverse(0), Reverse(self.world.first))]);
@@ -569,8 +629,9 @@ impl Lab {
             count.states += 1;
             let way = known.remove(&state).unwrap();
             let outcome = |world: &World, action| (action, world.expected(state, action));
+            let possible = actions.iter().copied().filter(|action| World::applies(state, *action));
             let (staying, changing): (Vec<_>, Vec<_>) =
-                actions.iter().map(|action| outcome(&self.world, *action)).partition(|(_, (_, next))| *next == state);
+                possible.map(|action| outcome(&self.world, action)).partition(|(_, (_, next))| *next == state);
             // What changes nothing is done by one card, all of it, one after the other.
             let ((), found, _) = self.at(&way, |world, live| {
                 for (action, (status, _)) in &staying {
@@ -597,7 +658,7 @@ impl Lab {
                     }
                 }
             }
-            count.transitions += actions.len();
+            count.transitions += staying.len() + changing.len();
             count.changing += changing.len();
             self.discover(&mut known, &mut open, &way, state, &changing);
             known.insert(state, way);
@@ -648,7 +709,7 @@ fn run(world: World, bench: Bench, full: Count) {
     if all {
         assert_eq!(found, full);
     } else {
-        assert_eq!((found.states, found.transitions), (limit, limit * actions().len()));
+        assert_eq!(found.states, limit);
     }
 }
 
@@ -663,7 +724,8 @@ fn every_action_in_every_state_of_a_young_card() {
     content::make_domain(&mut host, &mut card, &SSD, &[0x80], "8400");
     content::give_keys(&mut host, &mut card, &SSD, KVN, &keys(Who::Ssd));
     drop(card);
-    let world = World { above_app: Who::Isd, secure_app: false, locks: false, first: power_on(0x01, 0x07, 0x03) };
+    let world =
+        World { above_app: Who::Isd, secure_app: false, locks: false, asks: false, first: power_on(0x01, 0x07, 0x03) };
     run(world, bench, Count { states: 8_240, lasting: 80, transitions: 420_240, changing: 102_840 });
 }
 
@@ -681,8 +743,23 @@ fn every_action_in_every_state_of_a_grown_card() {
     let mut card = bench.card();
     drop(grow(&mut card, "90"));
     drop(card);
-    let world = World { above_app: Who::Ssd, secure_app: true, locks: true, first: power_on(0x01, 0x0F, 0x07) };
+    let world =
+        World { above_app: Who::Ssd, secure_app: true, locks: true, asks: false, first: power_on(0x01, 0x0F, 0x07) };
     run(world, bench, Count { states: 3_844, lasting: 20, transitions: 196_044, changing: 49_856 });
+}
+
+#[test]
+fn every_action_in_every_state_of_a_card_whose_application_asks() {
+    let mut bench = small_bench();
+    let mut card = bench.card();
+    let mut host = content::session(&mut card);
+    content::load(&mut host, &mut card);
+    content::install(&mut host, &mut card, &APP, &hex("180800"), "C900");
+    content::personal_domain(&mut host, &mut card, &SSD, "80", SSD_SEED);
+    drop(card);
+    let first = power_on(0x01, 0x0F, 0x07);
+    let world = World { above_app: Who::Isd, secure_app: false, locks: false, asks: true, first };
+    run(world, bench, Count { states: 4_676, lasting: 40, transitions: 247_996, changing: 59_576 });
 }
 
 /// A security domain that is locked while it is selected, or while its application is, opens no session, lets none be
