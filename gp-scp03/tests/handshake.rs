@@ -376,11 +376,19 @@ fn levels_that_i_does_not_offer() {
 
 /// EXTERNAL AUTHENTICATE as a host might make it: this P1 and P2, this cryptogram, C-MAC right.
 fn forged(setup: &Setup, p1: u8, p2: u8, spoil: bool) -> Vec<u8> {
+    forged_as(setup, None, [p1, p2], spoil)
+}
+
+/// The same under this class and instruction, if any are given.
+fn forged_as(setup: &Setup, command: Option<[u8; 2]>, parameters: [u8; 2], spoil: bool) -> Vec<u8> {
     let (_, answer) = setup.challenged_card();
-    let (authenticating, command) = setup.authenticate(&answer);
+    let (authenticating, genuine) = setup.authenticate(&answer);
     let size = setup.mode.octets();
-    let mut forged = command[..5 + size].to_vec();
-    (forged[2], forged[3]) = (p1, p2);
+    let mut forged = genuine[..5 + size].to_vec();
+    if let Some(command) = command {
+        forged[..2].copy_from_slice(&command);
+    }
+    forged[2..4].copy_from_slice(&parameters);
     if spoil {
         forged[5] ^= 0x80;
     }
@@ -395,6 +403,28 @@ fn external_authenticate(setup: &Setup, mut octets: Vec<u8>) -> (Result<Security
     let length = octets.len();
     let result = card.external_authenticate(&mut CommandBuf::parse(&mut octets, length).unwrap());
     (result, card.state())
+}
+
+/// Cryptogram and C-MAC are right, and the command is another one: other instructions, the classes of ISO, a piece of a chain.
+#[test]
+fn no_other_command_opens_a_session() {
+    for (channel, class) in [(0, 0x84), (3, 0x87), (4, 0xE0), (19, 0xEF)] {
+        let setup = Setup::new(16, Mode::S8, SecurityLevel::CMac, channel);
+        let instructions = (0..=255).map(|ins| [class, ins]);
+        let classes = (0..=254).flat_map(|class| [[class, 0x82], [class, 0xE2]]);
+        let mut opened = 0;
+        for command in instructions.chain(classes) {
+            let (result, state) = external_authenticate(&setup, forged_as(&setup, Some(command), [0x01, 0x00], false));
+            if command == [class, 0x82] {
+                assert_eq!((result, state), (Ok(SecurityLevel::CMac), ResponderState::Open));
+                opened += 1;
+            } else {
+                let refused = (Err(StatusWord::SECURITY_STATUS), ResponderState::Idle);
+                assert_eq!((result, state), refused, "{command:02X?}");
+            }
+        }
+        assert_eq!(opened, 2);
+    }
 }
 
 /// Every P1, every P2: the six levels open, as far as `i` offers them, and nothing else.
