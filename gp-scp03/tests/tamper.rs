@@ -71,7 +71,7 @@ fn assert_aborted(card: &mut Responder, wire: &[u8]) {
     assert_eq!(card.state(), ResponderState::Aborted);
 }
 
-/// Nothing revives a channel that has refused an answer.
+/// Nothing revives a channel that has refused an answer, or was closed.
 fn assert_closed(host: &mut SecureChannel) {
     assert!(host.is_closed() && !host.is_awaiting());
     let mut buffer = [0; 64];
@@ -548,6 +548,32 @@ fn calls_of_the_host_out_of_order() {
         let mut wire = answer(&mut card, &[], StatusWord::OK);
         let _ = host.unwrap(&mut wire).unwrap();
         assert_eq!(card.wrap(&mut out, 3, StatusWord::OK).err(), Some(Error::State), "answered once already");
+    }
+}
+
+/// Closed by its owner, before the first command, with a command in flight, or after its answer: nothing is left of it.
+#[test]
+fn a_channel_that_its_owner_closes_is_gone() {
+    for setup in ten_sessions() {
+        for steps in 0..3 {
+            let (mut host, mut card) = setup.open();
+            let mut buffer = [0; 64];
+            let mut built = command(&mut buffer, setup.header(0xCA), Form::Short, &[1], None);
+            if steps > 0 {
+                host.wrap(&mut built).unwrap();
+                let length = built.finish().unwrap().len();
+                card.unwrap(&mut CommandBuf::parse(&mut buffer, length).unwrap()).unwrap();
+            }
+            if steps > 1 {
+                let _ = host.unwrap(&mut answer(&mut card, &[2], StatusWord::OK)).unwrap();
+            }
+            assert!(!host.is_closed() && host.session_keys().is_some());
+            host.close();
+            assert_closed(&mut host);
+            host.close();
+            assert_closed(&mut host);
+            assert_eq!(host.suspend().err(), Some(Error::Closed));
+        }
     }
 }
 
