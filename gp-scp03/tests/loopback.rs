@@ -2,14 +2,14 @@
 
 use gp_apdu::{Chaining, Class, Command, CommandBuf, Exchange, Form, Header, Le, Progress, Response, StatusWord};
 use gp_scp03::{
-    Challenge, Error, Implementation, Mode, Quirks, RMacSession, Reply, Responder, ResponderState, SecureChannel,
-    SecurityLevel, SequenceCounter,
+    Challenge, Error, Implementation, Mode, Quirks, RMacSession, Reply, Responder, ResponderState, Script,
+    SecureChannel, SecurityLevel, SequenceCounter, Target,
 };
 
 #[path = "support/session.rs"]
 mod session;
 
-use session::{Setup, answer, card_state, channel, command, copy, host_state, octets, picture, scaled};
+use session::{AID, Setup, answer, card_state, channel, command, copy, host_state, octets, picture, scaled};
 
 const KEY_LENGTHS: [usize; 3] = [16, 24, 32];
 const MODES: [Mode; 2] = [Mode::S8, Mode::S16];
@@ -750,4 +750,97 @@ fn what_a_reply_is_worth() {
     assert_eq!(replies.map(Reply::authentic), [Ok(response), Err(Error::NotAuthentic), refused]);
     assert_eq!(replies.map(Reply::response), [Ok(response), Ok(response), refused]);
     assert_eq!(replies.map(|reply| reply.status()), [response.status, response.status, refusal]);
+}
+
+/// The session on paper.
+fn script(setup: &Setup) -> Script {
+    let target = Target {
+        key_version: setup.info().key_version,
+        implementation: Implementation::new(setup.i),
+        sequence: setup.info().sequence.unwrap(),
+        aid: &AID,
+        channel: setup.channel,
+    };
+    Script::new(&mut setup.keys(), &target, &setup.host_challenge(), setup.level, &mut [0; 64]).unwrap().0
+}
+
+/// Before EXTERNAL AUTHENTICATE goes out, the answer of the card must be the foreseen one in every bit behind the
+/// diversification data: at any other the card would count a failed attempt.
+#[test]
+fn a_script_knows_the_answer_it_was_made_for() {
+    for mode in MODES {
+        let setup = Setup::new(16, mode, SecurityLevel::Full, 0);
+        let script = script(&setup);
+        let (_, mut answer) = setup.challenged_card();
+        answer.truncate(answer.len() - 2);
+        assert_eq!(script.foreseen().octets(), &answer[10..]);
+        assert!(script.foreseen().matches(&answer));
+        for bit in 0..answer.len() * 8 {
+            let mut other = answer.clone();
+            other[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(script.foreseen().matches(&other), bit < 80, "bit {bit}");
+        }
+        for length in 0..answer.len() {
+            assert!(!script.foreseen().matches(&answer[..length]), "{length} octets");
+        }
+        answer.push(0);
+        assert!(!script.foreseen().matches(&answer));
+    }
+}
+
+/// Every class, with every Le, at every level: a script writes what a live session writes, and refuses what that refuses.
+#[test]
+fn a_script_takes_and_refuses_what_a_live_session_does() {
+    for (level, number) in SecurityLevel::ALL.into_iter().zip([0, 3, 4, 19, 0, 1]) {
+        let setup = Setup::new(16, Mode::S8, level, number);
+        let before = host_state(&mut setup.open().0);
+        let mut taken = 0;
+        for class in 0..=254 {
+            let header = Header::new(Class::from_byte(class).unwrap(), 0xCA, 0, 0);
+            for le in [None, Some(Le::new(5).unwrap()), Some(Le::MAX_SHORT), Some(Le::MAX_EXTENDED)] {
+                let mut buffers = [[0; 64]; 2];
+                let [live, paper] = &mut buffers;
+                let mut live = command(live, header, Form::Short, &[1, 2, 3], le);
+                let mut paper = command(paper, header, Form::Short, &[1, 2, 3], le);
+                let expected = SecureChannel::resume(copy(&before)).wrap(&mut live);
+                assert_eq!(script(&setup).wrap(&mut paper).map(|_| ()), expected, "{class:02X} {le:?}");
+                assert_eq!((paper.header(), paper.data(), paper.le()), (live.header(), live.data(), live.le()));
+                taken += usize::from(expected.is_ok());
+            }
+        }
+        assert_eq!(taken, if number == 19 { 3 * 3 } else { 4 * 3 });
+    }
+}
+
+/// Side by side, each command needs its own room. Where one has too little nothing has changed, neither in its script nor in
+/// the others.
+#[test]
+fn scripts_side_by_side_want_room_for_each() {
+    for level in [SecurityLevel::CMac, SecurityLevel::Full] {
+        let setups = [0, 1, 2].map(|number| Setup::new(16, Mode::S8, level, number));
+        let wanted = 5 + if level == SecurityLevel::Full { 32 } else { 20 } + 8 + 1;
+        for short in 0..3 {
+            for room in 26..=wanted + 1 {
+                let mut scripts = setups.each_ref().map(script);
+                let mut rooms = [64; 3];
+                rooms[short] = room;
+                let mut buffers = rooms.map(|room| vec![0; room]);
+                let mut commands = setups.each_ref().map(|_| None);
+                for ((place, buffer), setup) in commands.iter_mut().zip(&mut buffers).zip(&setups) {
+                    *place = Some(command(buffer, setup.header(0xE2), Form::Short, &[7; 20], None));
+                }
+                let mut commands = commands.map(Option::unwrap);
+                let result = Script::wrap_each(scripts.each_mut(), commands.each_mut()).map(|_| ());
+                let full = Err(Error::Apdu(gp_apdu::Error::BufferFull));
+                assert_eq!(result, if room < wanted { full } else { Ok(()) }, "{room} octets");
+                for ((mut script, command), setup) in scripts.into_iter().zip(&commands).zip(&setups) {
+                    let changed = (command.header(), command.data()) != (setup.header(0xE2), &[7; 20][..]);
+                    assert_eq!(changed, result.is_ok());
+                    let mut buffer = [0; 64];
+                    let key = script.wrap(&mut self::command(&mut buffer, setup.header(0xE2), Form::Short, &[], None));
+                    assert_eq!(key.unwrap().counter, 1 + u32::from(result.is_ok()));
+                }
+            }
+        }
+    }
 }
