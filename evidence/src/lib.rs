@@ -2,6 +2,9 @@
 
 pub mod schedule;
 
+#[cfg(test)]
+mod dropped;
+
 use gp_apdu::{Class, Command, CommandBuf, Form, Header, LogicalChannel, Response, StatusWord};
 use gp_scp03::{
     Challenge, ChallengePolicy, Implementation, Initiator, Key, KeySetInfo, KeySource, Mode, Responder, SecurityLevel,

@@ -1,0 +1,94 @@
+//! What is left in the place of a value that held secrets, once it was dropped: nothing of them.
+//!
+//! The crates forbid `unsafe`, so their own tests cannot look at a place that nobody lives in any more.
+
+use std::mem::MaybeUninit;
+
+use gp_scp03::{CtrDrbg128, CtrDrbg256, Key, SecurityLevel};
+
+use crate::{Setting, authenticate, card_answer, octets, schedule, state, static_keys};
+
+/// The length of a run that counts.
+const RUN: usize = 8;
+
+/// The octets of a place, whoever lives there.
+fn seen<T>(place: &MaybeUninit<T>) -> Vec<u8> {
+    let start = place.as_ptr().cast::<u8>();
+    // SAFETY: inside the object. Volatile: the compiler knows nothing of what is read, in padding and after a drop.
+    (0..size_of::<T>()).map(|at| unsafe { start.add(at).read_volatile() }).collect()
+}
+
+fn shows(place: &[u8], secret: &[u8]) -> bool {
+    place.windows(RUN).any(|run| secret.windows(RUN).any(|own| own == run))
+}
+
+/// Each secret is there as long as the value lives, and no run of any afterwards.
+fn wiped<T>(value: T, secrets: &[Vec<Vec<u8>>]) {
+    let mut place = Box::new(MaybeUninit::new(value));
+    let before = seen(&place);
+    for secret in secrets {
+        assert!(secret.iter().any(|form| shows(&before, form)), "{}: nothing to wipe", std::any::type_name::<T>());
+    }
+    // SAFETY: a value is there, and nobody uses it afterwards.
+    unsafe { place.assume_init_drop() };
+    let after = seen(&place);
+    for secret in secrets {
+        assert!(!secret.iter().any(|form| shows(&after, form)), "{}: left behind", std::any::type_name::<T>());
+    }
+}
+
+/// A key as it may lie in memory: its octets, and its round keys both ways.
+fn forms(key: &[u8]) -> Vec<Vec<u8>> {
+    let rounds = schedule::encryption(key).into_iter().chain(schedule::decryption(key));
+    rounds.map(|round| round.to_vec()).chain([key.to_vec()]).collect()
+}
+
+#[test]
+fn keys() {
+    for length in [16, 24, 32] {
+        let key = |seed| forms(&octets(seed, length));
+        wiped(Key::new(&octets(1, length)).unwrap(), &[key(1)]);
+        wiped(static_keys(1, length, octets), &[key(1), key(2), key(3)]);
+    }
+}
+
+/// A session as data. Its chaining value is a plain field of whoever holds it.
+#[test]
+fn saved_sessions() {
+    for setting in Setting::ALL {
+        let key = |seed| forms(&octets(seed, setting.key_length));
+        wiped(state(setting, SecurityLevel::Full, octets), &[key(11), key(12), key(13)]);
+    }
+}
+
+/// Between the two commands of the handshake, at both ends.
+#[test]
+fn handshakes() {
+    for setting in Setting::ALL {
+        let mut keys = static_keys(1, setting.key_length, octets);
+        let (card, answer) = card_answer(setting, &mut keys);
+        let (host, _) = authenticate(setting, &mut keys, SecurityLevel::Full, &answer).expect("the right keys");
+        let session = host.session_keys();
+        let secrets = [session.enc(), session.mac(), session.r_mac()].map(|key| forms(key.expose_secret()));
+        wiped(host, &secrets);
+        wiped(card, &secrets);
+    }
+}
+
+/// What a generator holds, its next octets, is known to nobody: every run that looks random has to go.
+#[test]
+fn generators() {
+    fn gone<T>(value: T) {
+        let mut place = Box::new(MaybeUninit::new(value));
+        let before = seen(&place);
+        let random = |run: &&[u8]| (0..RUN).filter(|at| !run[..*at].contains(&run[*at])).count() >= 6;
+        let secrets: Vec<&[u8]> = before.windows(RUN).filter(random).collect();
+        assert!(secrets.len() > 16, "a key and a block");
+        // SAFETY: a value is there, and nobody uses it afterwards.
+        unsafe { place.assume_init_drop() };
+        let after = seen(&place);
+        assert!(!after.windows(RUN).any(|run| secrets.contains(&run)), "{}", std::any::type_name::<T>());
+    }
+    gone(CtrDrbg128::new(&octets(5, 32), &[]).unwrap());
+    gone(CtrDrbg256::new(&octets(5, 48), &[]).unwrap());
+}
