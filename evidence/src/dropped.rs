@@ -4,9 +4,13 @@
 
 use std::mem::MaybeUninit;
 
-use gp_scp03::{CtrDrbg128, CtrDrbg256, Key, SecurityLevel};
+use gp_apdu::{LogicalChannel, StatusWord};
+use gp_scp03::{
+    CtrDrbg128, CtrDrbg256, ExpandedKeys, Implementation, Key, Mode, Responder, Script, SecureChannel, SecurityLevel,
+    SequenceCounter, Target,
+};
 
-use crate::{Setting, authenticate, card_answer, octets, schedule, state, static_keys};
+use crate::{Setting, authenticate, card_answer, command, command_buffer, octets, schedule, state, static_keys};
 
 /// The length of a run that counts.
 const RUN: usize = 8;
@@ -58,6 +62,60 @@ fn saved_sessions() {
     for setting in Setting::ALL {
         let key = |seed| forms(&octets(seed, setting.key_length));
         wiped(state(setting, SecurityLevel::Full, octets), &[key(11), key(12), key(13)]);
+    }
+}
+
+/// An open session, at both ends: before its first message, while its schedules are places with nothing in them, and with
+/// them. Some places are larger than what is in them, and were stack before.
+#[test]
+fn sessions() {
+    for setting in Setting::ALL {
+        let key = |seed| forms(&octets(seed, setting.key_length));
+        let all = [key(11), key(12), key(13), vec![vec![0xC5; 16]]];
+        let saved = || state(setting, SecurityLevel::Full, octets);
+        wiped(SecureChannel::resume(saved()), &all);
+        wiped(Responder::resume(saved()), &all);
+        let (mut host, mut card) = (SecureChannel::resume(saved()), Responder::resume(saved()));
+        let mut buffer = command_buffer(&octets(7, 21));
+        let mut command = command(&mut buffer, 21);
+        host.wrap(&mut command).expect("room");
+        card.unwrap(&mut command).expect("its host");
+        let mut answer = vec![0; 64];
+        let length = card.wrap(&mut answer, 21, StatusWord::OK).expect("room").len();
+        let _ = host.unwrap(&mut answer[..length]).expect("its card");
+        // The chaining value is another one by now.
+        wiped(host, &all[..3]);
+        wiped(card, &all[..3]);
+    }
+}
+
+/// Static keys that are expanded, and a session prepared without its card.
+#[test]
+fn expanded_keys_and_scripts() {
+    for setting in Setting::ALL {
+        let key = |seed| forms(&octets(seed, setting.key_length));
+        let keys = static_keys(1, setting.key_length, octets);
+        wiped(ExpandedKeys::new(&keys), &[key(1), key(2)]);
+        let mode = setting.challenge(0x5A).mode();
+        let target = Target {
+            key_version: 0x30,
+            implementation: Implementation::new(if mode == Mode::S8 { 0x70 } else { 0x71 }),
+            sequence: SequenceCounter::new([0, 0, 1]),
+            aid: &[0xA0, 0, 0, 1, 0x51],
+            channel: LogicalChannel::BASIC,
+        };
+        let made = || {
+            let mut out = [0; 64];
+            Script::new(&mut &keys, &target, &setting.challenge(0x5A), SecurityLevel::Full, &mut out).expect("room").0
+        };
+        let script = made();
+        let session = script.session_keys();
+        let secrets = [session.enc(), session.mac(), session.r_mac()].map(|key| forms(key.expose_secret()));
+        wiped(made(), &secrets);
+        let mut script = script;
+        let mut buffer = command_buffer(&octets(7, 21));
+        let _ = script.wrap(&mut command(&mut buffer, 21)).expect("room");
+        wiped(script, &secrets);
     }
 }
 

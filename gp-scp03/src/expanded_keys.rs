@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::cipher::Encryptor;
 use crate::cmac::{Subkeys, cmac, cmac_each};
+use crate::place::{Place, size_of_place};
 use crate::{Error, KeyId, KeyLength, KeySource, StaticKeys};
 
 /// Key-ENC and Key-MAC of a key set, expanded: a [`KeySource`] that makes no schedule and no subkey again. Key-DEK stays
@@ -11,9 +12,16 @@ use crate::{Error, KeyId, KeyLength, KeySource, StaticKeys};
 ///
 /// About 550 octets on x86-64, wiped when dropped. Key sets that are diversified for one card gain nothing by it.
 pub struct ExpandedKeys {
-    enc: Expanded,
-    mac: Expanded,
+    enc: Place<Expanded, { size_of_place::<Expanded>() }>,
+    mac: Place<Expanded, { size_of_place::<Expanded>() }>,
     length: KeyLength,
+}
+
+impl Drop for ExpandedKeys {
+    fn drop(&mut self) {
+        self.enc.vacate();
+        self.mac.vacate();
+    }
 }
 
 struct Expanded {
@@ -28,17 +36,18 @@ impl ExpandedKeys {
         let expand = |id| {
             let cipher = Encryptor::new(keys.key(id));
             let subkeys = Subkeys::kept(&cipher);
-            Expanded { cipher, subkeys }
+            Place::Taken(Expanded { cipher, subkeys })
         };
         Self { enc: expand(KeyId::Enc), mac: expand(KeyId::Mac), length: keys.key(KeyId::Enc).length() }
     }
 
     fn key(&self, id: KeyId) -> Result<&Expanded, Error> {
         match id {
-            KeyId::Enc => Ok(&self.enc),
-            KeyId::Mac => Ok(&self.mac),
-            KeyId::Dek => Err(Error::KeySource),
+            KeyId::Enc => self.enc.get(),
+            KeyId::Mac => self.mac.get(),
+            KeyId::Dek => None,
         }
+        .ok_or(Error::KeySource)
     }
 }
 

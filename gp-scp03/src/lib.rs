@@ -115,6 +115,7 @@ mod key;
 mod level;
 mod message;
 mod padding;
+mod place;
 mod quirks;
 mod responder;
 mod response;

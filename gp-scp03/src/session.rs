@@ -16,6 +16,8 @@ use crate::kdf::{Constant, derive_each};
 use crate::kernel::{Ahead, CipherRef, MacRef};
 #[cfg(feature = "cached-keys")]
 use crate::kernel::{CipherKey, MacKey};
+#[cfg(feature = "cached-keys")]
+use crate::place::{Place, size_of_place};
 use crate::quirks::Conduct;
 #[cfg(feature = "cached-keys")]
 use crate::scrub::scrub_stack;
@@ -119,37 +121,49 @@ pub(crate) fn cryptograms(
 pub(crate) struct Keys {
     pub(crate) raw: SessionKeys,
     #[cfg(feature = "cached-keys")]
-    enc: Option<CipherKey>,
-    #[cfg(feature = "cached-keys")]
-    mac: Option<MacKey>,
-    #[cfg(feature = "cached-keys")]
-    r_mac: Option<MacKey>,
+    schedules: Schedules,
+}
+
+#[cfg(feature = "cached-keys")]
+struct Schedules {
+    enc: Place<CipherKey, { size_of_place::<CipherKey>() }>,
+    mac: Place<MacKey, { size_of_place::<MacKey>() }>,
+    r_mac: Place<MacKey, { size_of_place::<MacKey>() }>,
+}
+
+#[cfg(feature = "cached-keys")]
+impl Drop for Schedules {
+    fn drop(&mut self) {
+        self.enc.vacate();
+        self.mac.vacate();
+        self.r_mac.vacate();
+    }
 }
 
 #[cfg(feature = "cached-keys")]
 impl Keys {
     const fn new(raw: SessionKeys) -> Self {
-        Self { raw, enc: None, mac: None, r_mac: None }
+        Self { raw, schedules: Schedules { enc: Place::VACANT, mac: Place::VACANT, r_mac: Place::VACANT } }
     }
 
     /// S-ENC and S-MAC. `None` is never seen: what is missing is made.
     #[inline(always)]
     pub(crate) fn for_command(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
-        if self.enc.is_none() || self.mac.is_none() {
+        if self.schedules.enc.is_vacant() || self.schedules.mac.is_vacant() {
             self.expand_for_command();
             scrub_stack();
         }
-        self.enc.as_ref().zip(self.mac.as_ref())
+        self.schedules.enc.get().zip(self.schedules.mac.get())
     }
 
     /// S-ENC and S-RMAC. `None` is never seen, either.
     #[inline(always)]
     pub(crate) fn for_response(&mut self) -> Option<(CipherRef<'_>, MacRef<'_>)> {
-        if self.enc.is_none() || self.r_mac.is_none() {
+        if self.schedules.enc.is_vacant() || self.schedules.r_mac.is_vacant() {
             self.expand_for_response();
             scrub_stack();
         }
-        self.enc.as_ref().zip(self.r_mac.as_ref())
+        self.schedules.enc.get().zip(self.schedules.r_mac.get())
     }
 
     // Calls of their own, so that the scrubbing of the caller reaches what they leave.
@@ -157,19 +171,19 @@ impl Keys {
     #[inline(never)]
     fn expand_for_command(&mut self) {
         self.expand_enc();
-        self.mac = Some(MacKey::new(self.raw.engine, &self.raw.mac));
+        self.schedules.mac = Place::Taken(MacKey::new(self.raw.engine, &self.raw.mac));
     }
 
     #[cold]
     #[inline(never)]
     fn expand_for_response(&mut self) {
         self.expand_enc();
-        self.r_mac = Some(MacKey::new(self.raw.engine, &self.raw.r_mac));
+        self.schedules.r_mac = Place::Taken(MacKey::new(self.raw.engine, &self.raw.r_mac));
     }
 
     fn expand_enc(&mut self) {
-        if self.enc.is_none() {
-            self.enc = Some(CipherKey::new(self.raw.engine, &self.raw.enc));
+        if self.schedules.enc.is_vacant() {
+            self.schedules.enc = Place::Taken(CipherKey::new(self.raw.engine, &self.raw.enc));
         }
     }
 }
