@@ -382,6 +382,21 @@ fn a_domain_accepts_delegates_of_its_own_managers_alone() {
     }
 }
 
+/// A delegate is accepted by policy 08 alone, whatever else is accepted.
+#[test]
+fn a_domain_that_takes_everything_but_from_delegates() {
+    for (policy, status) in [("F0", 0x6985), ("F7", 0x6985), ("00", 0x6985), ("08", 0x9000), ("FF", 0x9000)] {
+        let mut bench = bench();
+        let mut card = prepare(&mut bench, true, true);
+        let mut host = isd(&mut card);
+        let third = hex("D276000119000F");
+        make_domain(&mut card, &mut host, &third, "80", &format!("C9038201{policy}"));
+        personalize(&mut card, &third, 0x31, &keys_from(0x79, 16));
+        let mut host = delegate(&mut card);
+        assert_eq!(signed(&mut card, &mut host, 0x02, &[&PACKAGE, &third, &hash(), EMPTY]).1, status, "{policy}");
+    }
+}
+
 #[test]
 fn a_public_token_key_verifies_through_the_platform() {
     let mut bench = bench();

@@ -697,6 +697,20 @@ fn a_restriction_holds_for_one_domain_or_for_all_for_ever() {
     }
 }
 
+/// One octet of privileges stands for three, by the kind of what is updated (GPCS tables 11-7 to 11-9).
+#[test]
+fn one_octet_of_privileges_implies_the_others_by_kind() {
+    let mut bench = Bench::new();
+    let mut card = loaded(&mut bench);
+    domain(&mut card, &DOMAIN, "800000", OPEN_POLICY);
+    let mut host = isd(&mut card);
+    assert_eq!(update(&mut card, &mut host, &DOMAIN, &hex("80")), 0x9000);
+    assert_eq!(privileges(&mut card, 0x40, &DOMAIN), hex("808000"), "Trusted Path");
+    let mut host = isd(&mut card);
+    assert_eq!(update(&mut card, &mut host, &ISD, &hex("9E")), 0x9000);
+    assert_eq!(privileges(&mut card, 0x80, EMPTY), hex("9EFE80"), "all that is the ISD's");
+}
+
 #[test]
 fn restricting_all_needs_global_lock_and_one_a_place_above_it() {
     let mut bench = Bench::new();

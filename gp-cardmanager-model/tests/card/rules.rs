@@ -323,6 +323,24 @@ fn a_restriction_names_its_domain_as_the_application() {
     assert_eq!(manager.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY]).1, 0x6985);
 }
 
+/// What is disabled for a domain and in the OPEN besides is disabled all the same.
+#[test]
+fn a_function_that_is_disabled_twice_is_disabled() {
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let fields: [&[u8]; 5] = [&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY];
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &fields), (vec![0], 0x9000));
+    let mut host = session(&mut card);
+    let parameters = hex("EF03D90102");
+    assert_eq!(host.install(&mut card, 0x40, 0, &[EMPTY, EMPTY, &SSD, EMPTY, &parameters, EMPTY]), (vec![0], 0x9000));
+    content::restrict(&mut host, &mut card, 0x02);
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &fields), (vec![], 0x6985));
+}
+
 /// A domain with Mandated DAP under these names, with this DAP key.
 fn dap_domain(host: &mut Host, card: &mut TestCard<'_>, name: &[u8], seed: u8) {
     content::make_domain(host, card, name, &hex("C1"), "");
