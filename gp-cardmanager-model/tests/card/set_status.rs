@@ -267,6 +267,23 @@ fn a_domain_with_all_below_it() {
     bench.assert_lasting();
 }
 
+/// By its own name: itself it cannot unlock, what is below it it can.
+#[test]
+fn a_domain_unlocks_what_is_below_it() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session_with_app(&mut card);
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    extradite(&mut host, &mut card, &APP, &SSD);
+    assert_eq!(host.status(&mut card, one(0x80), &APP), 0x9000);
+    assert_eq!(state_of(&mut host, &mut card, &APP), Some(0x87));
+    let mut domain = session_of(&mut card, &SSD, 0x11);
+    assert_eq!(domain.status(&mut card, tree(0x00), &SSD), 0x9000);
+    let mut host = session(&mut card);
+    assert_eq!(state_of(&mut host, &mut card, &APP), Some(0x07));
+    assert_eq!(state_of(&mut host, &mut card, &SSD), Some(0x0F));
+}
+
 #[test]
 fn global_lock_reaches_everything() {
     let mut bench = Bench::new();
