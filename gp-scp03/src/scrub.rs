@@ -6,13 +6,13 @@ use core::mem::MaybeUninit;
 /// that make and use them, 5 kilobytes. Small targets keep raw keys, have small frames and little stack to spare.
 const DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
     (true, _) => 768,
-    (false, true) => 512,
+    (false, true) => 768,
     (false, false) => 96,
 };
 
-/// The same for the derivation of a session by the host, which makes one schedule at a time: 2 kilobytes.
+/// The same for the derivation of a session by the host: 2 kilobytes. Bit-sliced in words of 32 bits, a schedule is deeper.
 #[cfg(feature = "cached-keys")]
-const DERIVATION_DEPTH: usize = if DEPTH > 384 { 384 } else { DEPTH };
+const DERIVATION_DEPTH: usize = if cfg!(target_pointer_width = "64") { 384 } else { 640 };
 
 /// Words wiped at a time. A kilobyte is written in vectors, and faster than by the instruction for strings, which C libraries
 /// take for more.
@@ -49,7 +49,7 @@ fn wipe<const STEPS: usize>() {
 /// software decrypts several blocks side by side, with a schedule four times as wide.
 const KEY_DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
     (true, _) => 448,
-    (false, true) => 384,
+    (false, true) => 768,
     (false, false) => 96,
 };
 
