@@ -216,7 +216,7 @@ fn a_key_with_each_bit_of_its_body_wrong() {
     let others = flipped_keys(factory_keys().dek()).into_iter().map(|dek| data(&dek));
     let mut refused = 0;
     // Three times type, length and 16 octets, length and 3 octets.
-    let covered = |at: &usize| at / 8 != 0 && (at / 8 - 1) % 22 != 0;
+    let covered = |at: &usize| at / 8 != 0 && !(at / 8 - 1).is_multiple_of(22);
     let flipped = flips(&good).enumerate().filter(|(at, _)| covered(at)).map(|(_, wrong)| wrong);
     for wrong in flipped.chain(others) {
         let (answer, status) = host.send(&mut card, [0x80, 0xD8, 0x00, 0x81], &wrong);
