@@ -89,6 +89,25 @@ fn sessions() {
     }
 }
 
+/// A session that is taken away as a state leaves nothing where it was, also while who held it lives on.
+#[test]
+fn suspended_sessions() {
+    for setting in Setting::ALL {
+        let key = |seed| forms(&octets(seed, setting.key_length));
+        let saved = || state(setting, SecurityLevel::Full, octets);
+        let mut place = Box::new(MaybeUninit::new(Responder::resume(saved())));
+        // SAFETY: a value is there.
+        let state = unsafe { place.assume_init_mut() }.suspend().expect("an open session");
+        let left = seen(&place);
+        for key in [key(11), key(12), key(13)] {
+            assert!(!key.iter().any(|form| shows(&left, form)), "left behind");
+        }
+        wiped(state, &[key(11), key(12), key(13)]);
+        // SAFETY: a value is there, and nobody uses it afterwards.
+        unsafe { place.assume_init_drop() };
+    }
+}
+
 /// Static keys that are expanded, and a session prepared without its card.
 #[test]
 fn expanded_keys_and_scripts() {

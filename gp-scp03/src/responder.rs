@@ -360,9 +360,9 @@ impl Responder {
         if turn != Turn::Command && turn != Turn::Answer(position.level()) {
             return None;
         }
-        let session = self.session.take()?;
-        self.phase = Phase::Idle;
-        Some(State::join(session, position, u32::MAX, turn != Turn::Command))
+        let state = State::join(self.session.as_mut()?, position, u32::MAX, turn != Turn::Command);
+        self.terminate();
+        Some(state)
     }
 
     /// A responder from a state: saved, or with session keys made elsewhere.

@@ -27,6 +27,7 @@ use crate::cmac::under;
 use crate::command::wrap_authentication;
 use crate::message::gp_class;
 use crate::response::{Order, Unwrapped};
+use crate::scrub::scrub_message;
 use crate::session::{Session, SessionKeys, cryptograms};
 use crate::{Error, Implementation, KeySource, Reply, SecurityLevel};
 
@@ -149,7 +150,9 @@ impl Script {
     pub fn wrap(&mut self, command: &mut CommandBuf<'_>) -> Result<ReplyKey, Error> {
         self.check(command)?;
         if self.level.has_c_mac() {
-            self.session.wrap_command(self.level, command)?;
+            let wrapped = self.session.wrap_command(self.level, command);
+            scrub_message();
+            wrapped?;
         }
         self.ask_for_the_most(command);
         Ok(self.reply_key())
@@ -157,7 +160,8 @@ impl Script {
 
     /// The next command of each of several scripts, side by side: where one script waits for its own last block, the others
     /// use the processor. Eight of the same key length, whose commands are alike and of some length (239 octets), take two
-    /// thirds of the time, where the processor has vectors of AES; short commands gain nothing, since they overlap by themselves.
+    /// thirds of the time, where the processor has vectors of AES and the program is built with one codegen unit. Short commands
+    /// gain nothing, since they overlap by themselves, and wait until all are checked.
     ///
     /// # Errors
     /// Those of [`wrap`](Self::wrap) for the first script that has one; nothing has changed then, in none of them.
@@ -169,7 +173,9 @@ impl Script {
             script.check(command)?;
         }
         let sessions = scripts.each_mut().map(|script| (&mut script.session, script.level));
-        Session::wrap_commands(sessions, commands.each_mut().map(|command| &mut **command))?;
+        let wrapped = Session::wrap_commands(sessions, commands.each_mut().map(|command| &mut **command));
+        scrub_message();
+        wrapped?;
         for (script, command) in scripts.iter().zip(&mut commands) {
             script.ask_for_the_most(command);
         }
@@ -211,6 +217,7 @@ impl Script {
         let mut chaining_value = core::mem::replace(&mut self.session.chaining.0, key.chaining_value);
         let counter = core::mem::replace(&mut self.session.counter, key.counter);
         let unwrapped = self.session.unwrap_response(self.level, Order::VerifyThenDecrypt, response);
+        scrub_message();
         self.session.chaining.0 = chaining_value;
         self.session.counter = counter;
         chaining_value.as_mut_slice().zeroize();

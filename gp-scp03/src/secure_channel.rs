@@ -369,13 +369,15 @@ impl SecureChannel {
     /// [`Error::Closed`] when there is nothing left to save, [`Error::State`] in the middle of changing the level by an
     /// R-MAC session. The channel is gone then too: ask [`is_awaiting`](Self::is_awaiting) before.
     pub fn suspend(mut self) -> Result<State, Error> {
-        let session = self.session.take().ok_or(Error::Closed)?;
+        let session = self.session.as_mut().ok_or(Error::Closed)?;
         let awaiting = match self.phase {
             Phase::Fresh | Phase::Ready => false,
             Phase::Awaiting(next) if next == self.position.level() => true,
             Phase::Awaiting(_) => return Err(Error::State),
         };
-        Ok(State::join(session, self.position, self.messages_left, awaiting))
+        let state = State::join(session, self.position, self.messages_left, awaiting);
+        self.end();
+        Ok(state)
     }
 
     /// A channel from a state: saved, or with session keys made elsewhere.

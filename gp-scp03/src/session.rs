@@ -55,6 +55,14 @@ impl SessionKeys {
         self
     }
 
+    /// Moves them out of a session that ends. What stays in their place is zeros: an `Option` that is taken from keeps its octets.
+    pub(crate) const fn take(&mut self) -> Self {
+        let length = self.enc.length();
+        let zeros =
+            Self { enc: Key::zeros(length), mac: Key::zeros(length), r_mac: Key::zeros(length), engine: self.engine };
+        core::mem::replace(self, zeros)
+    }
+
     /// Who computes with them.
     pub(crate) const fn engine(&self) -> Engine {
         self.engine

@@ -76,19 +76,17 @@ impl State {
         (session, position)
     }
 
-    pub(crate) fn join(session: Session, position: Position, messages_left: u32, awaiting: bool) -> Self {
-        let (mode, quirks) = (session.mode(), session.quirks());
-        let Session { keys, chaining, counter, .. } = session;
+    pub(crate) const fn join(session: &mut Session, position: Position, messages_left: u32, awaiting: bool) -> Self {
         Self {
-            keys: keys.raw,
-            mode,
-            chaining_value: chaining.0,
-            counter,
+            keys: session.keys.raw.take(),
+            mode: session.mode(),
+            chaining_value: session.chaining.0,
+            counter: session.counter,
             session_level: position.session_level(),
             level: position.level(),
             implementation: position.implementation,
             channel: position.channel,
-            quirks,
+            quirks: session.quirks(),
             messages_left,
             awaiting,
         }

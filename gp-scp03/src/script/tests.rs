@@ -125,15 +125,18 @@ fn a_script_says_what_a_live_session_says() {
 
 #[test]
 fn side_by_side_equals_in_turn_and_a_refusal_changes_nothing() {
-    for level in [SecurityLevel::Full, SecurityLevel::CMac] {
+    let lengths = [16, 24, 32].into_iter().filter(|length| known(*length));
+    for (length, level) in lengths.flat_map(|length| [(length, SecurityLevel::Full), (length, SecurityLevel::CMac)]) {
         let make = || -> [Script; 8] {
             core::array::from_fn(|at| {
                 let mut out = [0; 64];
-                Script::new(&mut &keys(16, at as u8), &target(0x70, at as u8), &host(8), level, &mut out).unwrap().0
+                let keys = keys(length, at as u8);
+                Script::new(&mut &keys, &target(0x70, at as u8), &host(8), level, &mut out).unwrap().0
             })
         };
         let (mut turn, mut each) = (make(), make());
-        for data in [30, 0, 1, 200, 16] {
+        // From 64 octets in each side by side, else in turn.
+        for data in [30, 0, 1, 200, 16, 127, 128, 129, 160] {
             let (mut b0, mut b1) = ([[0; 261]; 8], [[0; 261]; 8]);
             let mut expected = Vec::new();
             for (at, (script, buffer)) in turn.iter_mut().zip(&mut b0).enumerate() {
@@ -179,7 +182,7 @@ fn what_cannot_be_foreseen_is_refused() {
     assert_eq!(new(&target(0x70, 1), &host(8), full, 64), None);
 }
 
-/// One script of each level, also that which protects nothing: each as it would be in turn.
+/// One script of each level, also that which protects nothing: each as it would be in turn, in turn and side by side.
 #[test]
 fn scripts_of_different_levels_side_by_side() {
     let mut out = [0; 64];
@@ -189,21 +192,23 @@ fn scripts_of_different_levels_side_by_side() {
         })
     };
     let (mut turn, mut each) = (make(), make());
-    let (mut b0, mut b1) = ([[0; 261]; SecurityLevel::ALL.len()], [[0; 261]; SecurityLevel::ALL.len()]);
-    let mut expected = Vec::new();
-    for (script, buffer) in turn.iter_mut().zip(&mut b0) {
-        let mut command = command(buffer, 21);
-        expected.push(script.wrap(&mut command).unwrap());
-        command.finish().unwrap();
+    for (number, data) in (1..).zip([21, 80]) {
+        let (mut b0, mut b1) = ([[0; 261]; SecurityLevel::ALL.len()], [[0; 261]; SecurityLevel::ALL.len()]);
+        let mut expected = Vec::new();
+        for (script, buffer) in turn.iter_mut().zip(&mut b0) {
+            let mut command = command(buffer, data);
+            expected.push(script.wrap(&mut command).unwrap());
+            command.finish().unwrap();
+        }
+        let mut commands = b1.each_mut().map(|buffer| command(buffer, data));
+        let keys = Script::wrap_each(each.each_mut(), commands.each_mut()).unwrap();
+        assert_eq!(keys.to_vec(), expected);
+        let lengths = commands.map(|command| command.finish().unwrap().len());
+        assert_eq!(b0, b1);
+        let plain = SecurityLevel::ALL.map(|level| !level.has_c_mac());
+        assert_eq!(lengths.map(|length| length == 5 + data + 1), plain);
+        assert_eq!(keys.map(|key| key.counter), plain.map(|plain| if plain { 0 } else { number }));
     }
-    let mut commands = b1.each_mut().map(|buffer| command(buffer, 21));
-    let keys = Script::wrap_each(each.each_mut(), commands.each_mut()).unwrap();
-    assert_eq!(keys.to_vec(), expected);
-    let lengths = commands.map(|command| command.finish().unwrap().len());
-    assert_eq!(b0, b1);
-    let plain = SecurityLevel::ALL.map(|level| !level.has_c_mac());
-    assert_eq!(lengths.map(|length| length == 5 + 21 + 1), plain);
-    assert_eq!(keys.map(|key| key.counter), plain.map(|plain| u32::from(!plain)));
 }
 
 #[test]
