@@ -23,7 +23,7 @@ Options:
       --level LEVEL    01, 03, 11, 13 or 33 (default 33)
       --threads COUNT  default: as many as there are processors
       --simulate COUNT invent that many devices instead of reading them
-      --one-by-one     do not put eight devices side by side
+      --one-by-one     do not put eight devices side by side, as is done where each command has 64 octets of data or more
   -q, --quiet          no progress
   -h, --help           this text
 
@@ -92,7 +92,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let plan = Plan { level: arguments.level, commands, side_by_side: arguments.side_by_side };
+    // Header and Lc before the data.
+    let side_by_side = arguments.side_by_side && commands.iter().all(|command| command.len() >= 5 + 64);
+    let plan = Plan { level: arguments.level, commands, side_by_side };
     let start = Instant::now();
     let show = !arguments.quiet && io::stderr().is_terminal();
     let last = Mutex::new(start);
