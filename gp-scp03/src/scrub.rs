@@ -56,8 +56,7 @@ const KEY_DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature 
 /// The same after one use of a single key, whose schedule is below.
 #[inline(never)]
 pub(crate) fn scrub_key() {
-    let below = [0_u64; KEY_DEPTH];
-    zeroize::optimization_barrier(&below);
+    wipe::<{ KEY_DEPTH.div_ceil(STEP) }>();
 }
 
 /// Words as deep as the generator reaches: it makes its cipher in calls of its own, and moves it.
@@ -66,8 +65,7 @@ const GENERATOR_DEPTH: usize = if cfg!(target_pointer_width = "64") { 640 } else
 /// The same after one use of the generator.
 #[inline(never)]
 pub(crate) fn scrub_generator() {
-    let below = [0_u64; GENERATOR_DEPTH];
-    zeroize::optimization_barrier(&below);
+    wipe::<{ GENERATOR_DEPTH.div_ceil(STEP) }>();
 }
 
 /// The same after a message. With cached keys no schedule is made for it, and nothing is done; with raw keys the schedules
