@@ -49,7 +49,7 @@ fn wipe<const STEPS: usize>() {
 /// software decrypts several blocks side by side, with a schedule four times as wide.
 const KEY_DEPTH: usize = match (cfg!(target_pointer_width = "64"), cfg!(feature = "cached-keys")) {
     (true, _) => 448,
-    (false, true) => 768,
+    (false, true) => 384,
     (false, false) => 96,
 };
 
