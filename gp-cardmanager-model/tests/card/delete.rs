@@ -455,6 +455,32 @@ fn the_isd_lets_who_is_authorized_delete_what_belongs_to_it() {
     bench.assert_lasting();
 }
 
+/// Global Delete lifts the association alone: who is authorized deletes in any tree, a delegate in that of its manager.
+#[test]
+fn global_delete_reaches_as_far_as_the_management() {
+    let mut bench = Bench::new();
+    bench.profile.delegated_delete_without_token = true;
+    bench.profile.receipts = false;
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    // A tree of its own, which lets only its own delete, and an application in it.
+    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    personal_domain(&mut host, &mut card, &SSD2, "A01000", 0x22);
+    for aid in [&APP, &OTHER] {
+        install(&mut host, &mut card, aid, &[0x00], "C900");
+    }
+    extradite(&mut host, &mut card, &APP, &SSD);
+    extradite(&mut host, &mut card, &SSD, &SSD);
+    let mut delegate = session_of(&mut card, &SSD2, 0x22);
+    refused(&mut delegate, &mut card, DELETE, &name(&APP), 0x6982);
+    assert_eq!(delegate.send(&mut card, DELETE, &name(&OTHER)).1, 0x9000, "below the manager that it has");
+    let mut host = session(&mut card);
+    assert_eq!(host.send(&mut card, DELETE, &name(&APP)), (vec![0], 0x9000), "the ISD needs no place above it");
+    drop(card);
+    bench.assert_lasting();
+}
+
 #[test]
 fn deletion_without_token_is_a_policy() {
     for without in [false, true] {

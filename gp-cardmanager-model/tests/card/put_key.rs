@@ -191,6 +191,8 @@ fn what_is_refused() {
     let many = [(0xA0, &[1, 0, 1][..]); 9];
     refused(&mut host, &mut card, ADD_ONE, &field(0x44, &many, &[], None), 0x6A80);
     refused(&mut host, &mut card, ADD_ONE, &field(0x44, &[(0xA1, &[1; 513])], &[], None), 0x6A84);
+    // A secret one that it cannot even decipher.
+    refused(&mut host, &mut card, ADD_ONE, &field(0x44, &[(0x88, &[1; 544])], &[], None), 0x6A84);
     // A locked card.
     assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0x7F], &[]), 0x9000);
     refused(&mut host, &mut card, ADD_ONE, &one_key_body(0x44, &Key::new(&[4; 16]).unwrap(), &dek()), 0x6985);

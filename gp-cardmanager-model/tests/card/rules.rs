@@ -786,3 +786,40 @@ fn data_for_the_domain_itself_go_on_whoever_selects_it_elsewhere() {
     assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x90, 0x01], &hex("5A5A")), 0x9000);
     assert_eq!(host.send(&mut card, [0x80, 0xCA, 0x00, 0x42], &[]), (hex("42035A5A5A"), 0x9000));
 }
+
+/// Restrictions (`D9`) add up and stay: those of a security domain, and those of all, which are kept in one place.
+#[test]
+fn restrictions_add_up() {
+    let mut bench = roomy();
+    bench.ram = kit::Ram::new(30, 60, 2, 4);
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
+    let load: [&[u8]; 5] = [&PACKAGE, EMPTY, EMPTY, EMPTY, EMPTY];
+    let make: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x00], &[0xC9, 0x00], EMPTY];
+    let restrict = |host: &mut Host, card: &mut TestCard<'_>, functions: &str| {
+        let parameters = hex(functions);
+        assert_eq!(host.install(card, 0x40, 0, &[EMPTY, EMPTY, &SSD, EMPTY, &parameters, EMPTY]), (vec![0], 0x9000));
+    };
+    // INSTALL [for load], the same again, INSTALL [for install].
+    restrict(&mut host, &mut card, "EF03D90102");
+    restrict(&mut host, &mut card, "EF03D90102");
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &load), (vec![], 0x6985));
+    assert_eq!(manager.install(&mut card, 0x0C, 0, &make), (vec![0], 0x9000));
+    let mut host = session(&mut card);
+    assert_eq!(host.send(&mut card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &APP)), (vec![0], 0x9000));
+    restrict(&mut host, &mut card, "EF03D90104");
+    let mut manager = content::session_of(&mut card, &SSD, 0x11);
+    assert_eq!(manager.install(&mut card, 0x02, 0, &load), (vec![], 0x6985));
+    assert_eq!(manager.install(&mut card, 0x0C, 0, &make), (vec![], 0x6985));
+    // The same of all, beside data of others; there is room for one of each.
+    let mut host = session(&mut card);
+    assert_eq!(host.status(&mut card, [0x80, 0xE2, 0x80, 0x00], &hex("4201AA")), 0x9000);
+    for functions in [0x02, 0x02, 0x04] {
+        content::restrict(&mut host, &mut card, functions);
+    }
+    assert_eq!(host.install(&mut card, 0x02, 0, &load), (vec![], 0x6985));
+    assert_eq!(host.install(&mut card, 0x0C, 0, &make), (vec![], 0x6985));
+}

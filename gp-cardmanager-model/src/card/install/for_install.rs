@@ -100,7 +100,6 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let own = parameters.application.unwrap_or_default();
         let mut entry = RegistryEntry {
             occupant: if is_domain { Occupant::Domain } else { Occupant::Application },
-            pending: true,
             aid: body.application,
             state: if selectable { SELECTABLE } else { INSTALLED },
             privileges,
