@@ -6,7 +6,7 @@ use gp_apdu::StatusWord;
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card, Installation};
 use gp_scp03::SecurityLevel;
-use kit::{Bench, Desk, Event, Host, Ram, TestCard, Wire, say};
+use kit::{Bench, Desk, Event, Host, Ram, TestCard, Wire, hex, say};
 
 const OPEN: &str = "0070000001";
 
@@ -208,6 +208,12 @@ fn code_that_cannot_be_selected_twice() {
     assert_eq!(kit::select(&mut card, &APP).1, 0x6A82);
     // Nor does personalisation data reach it.
     assert_eq!(host.install(&mut card, 0x20, 0x00, &[&[], &[], &APP, &[], &[], &[]]).1, 0x6985);
+    // Of another load file it may be.
+    let (file, module, name) = (hex("D27600000155"), hex("D2760000015501"), hex("D27600000155AA"));
+    host.load_package(&mut card, &file, &[&module]);
+    let fields: [&[u8]; 6] = [&file, &module, &name, &[0x00], &hex("C900"), &[]];
+    assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+    assert_eq!(kit::select(&mut card, &name).1, 0x9000);
     // On its own channel it may be selected again.
     assert_eq!(kit::select_on(&mut card, 1, &APP).1, 0x9000);
     assert_eq!(say(&mut card, "00708001"), (vec![], 0x9000));

@@ -3,9 +3,10 @@
 
 use crate::content::*;
 use crate::kit::{
-    self, Bench, Dice, Event, Host, Shared, Wire, factory, factory_keys, hex, key_set, keys_from, raw, tlv,
+    self, Bench, Desk, Dice, Event, Host, Shared, Wire, factory, factory_keys, hex, key_set, keys_from, raw, tlv,
 };
 use gp_apdu::StatusWord;
+use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card};
 use gp_cardmanager_model::key_info::KeyAccess;
 use gp_cardmanager_model::lifecycle::CardLifeCycle;
@@ -231,6 +232,56 @@ fn no_channel_opens_with_an_application_that_locked_the_card() {
     let opened = raw(&mut card, &hex("0070000001")).1;
     assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
     assert_eq!(raw(&mut card, &hex("81CA006600")).1, 0x6881, "MANAGE CHANNEL was answered {opened:04X}");
+}
+
+/// Locks the card in the selection of this number.
+struct LocksThen(Desk, usize);
+
+impl Applets for LocksThen {
+    fn select(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        self.1 -= 1;
+        if self.1 == 0 {
+            apdu.open().unwrap().lock_card()?;
+        }
+        self.0.select(app, apdu)
+    }
+
+    fn deselect(&mut self, app: AppHandle) {
+        self.0.deselect(app);
+    }
+
+    fn process(&mut self, app: AppHandle, apdu: &mut Apdu<'_>) -> Result<usize, StatusWord> {
+        self.0.process(app, apdu)
+    }
+}
+
+/// "Denial starts at once, but applications already selected stay" (GPCS 5.1.1.4): who locks the card in its selection is told that
+/// it is not selected after all, unless it was before.
+#[test]
+fn who_locks_the_card_in_its_selection_is_deselected_unless_it_was_selected() {
+    for which in [1, 2] {
+        let Bench { mut ram, flash, dice, profile, desk } = Bench::new();
+        let mut card = Card::open(ram.memory(), flash, dice, LocksThen(desk.clone(), which), &profile).unwrap();
+        let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();
+        for state in [0x07, 0x0F] {
+            let _ = host.status(&mut card, [0x80, 0xF0, 0x80, state], &[]);
+        }
+        host.load_package(&mut card, &FILE, &[&MODULE]);
+        let fields: [&[u8]; 6] = [&FILE, &MODULE, &APP, &[0x10], &hex("C900"), &[]];
+        assert_eq!(host.install(&mut card, 0x0C, 0x00, &fields), (vec![0], 0x9000));
+        if which == 2 {
+            assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+        }
+        desk.take_events();
+        let status = kit::select(&mut card, &APP).1;
+        assert_eq!(card.life_cycle(), CardLifeCycle::CardLocked);
+        let aid = Aid::new(&APP).unwrap();
+        let told = if which == 1 { vec![Event::Select(aid), Event::Deselect(aid)] } else { vec![Event::Select(aid)] };
+        assert_eq!((status, desk.take_events()), (0x6A81, told), "{which}");
+        // The ISD, without a session, or the application.
+        let answer = raw(&mut card, &hex("8010000001 AA 00"));
+        assert_eq!(answer, if which == 1 { (vec![], 0x6982) } else { (vec![0xAA], 0x9000) }, "{which}");
+    }
 }
 
 /// The same as with a session that is still to come: one that stands on the keys of a domain that was locked since does nothing more

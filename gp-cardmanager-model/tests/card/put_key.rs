@@ -104,6 +104,48 @@ fn a_set_is_replaced_and_the_session_goes_on() {
     }
 }
 
+/// A key set of SCP03 is three AES keys of one length, identifiers 01 to 03 (Amendment D 7.1): whatever else has these names opens
+/// nothing, and is not what 00 names.
+#[test]
+fn keys_that_are_no_aes_set_open_nothing() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let add = |host: &mut Host, card: &mut TestCard<'_>, id: u8, body: &[u8]| {
+        assert_eq!(host.status(card, [0x80, 0xD8, 0x00, id], body), 0x9000);
+    };
+    for id in 1..=3 {
+        add(&mut host, &mut card, id, &field(0x45, &[(0x80, &[id; 16])], &[1, 2, 3], None));
+    }
+    for (version, lengths) in [(0x46, [16, 16, 32]), (0x47, [16, 32, 16]), (0x48, [32, 16, 16])] {
+        for (id, length) in (1..).zip(lengths) {
+            add(&mut host, &mut card, id, &one_key_body(version, &Key::new(&vec![id; length]).unwrap(), &dek()));
+        }
+    }
+    for version in 0x45..=0x48 {
+        assert_eq!(raw(&mut card, &kit::command([0x80, 0x50, version, 0], &[0x11; 8])), (vec![], 0x6A88));
+    }
+    drop(card);
+    bench.assert_lasting();
+}
+
+/// 00 names the domain's own first set, also when an older one of another domain has the version of its second.
+#[test]
+fn the_default_set_of_a_domain_is_its_own_first() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    make_domain(&mut host, &mut card, &SSD, &[0x80], "");
+    let mut first = keys_from(0x11, 16);
+    give_keys(&mut host, &mut card, &SSD, 0x31, &first);
+    assert_eq!(kit::select(&mut card, &SSD).1, 0x9000);
+    let mut domain = with_keys(&mut card, &mut first, 0x31).unwrap();
+    let body = key_body(kit::KVN, &keys_from(0x22, 16), first.dek(), BlockForm::Bare);
+    assert_eq!(domain.status(&mut card, ADD, &body), 0x9000);
+    assert_eq!(kit::select(&mut card, &SSD).1, 0x9000);
+    drop(with_keys(&mut card, &mut first, 0x00).unwrap());
+}
+
 #[test]
 fn the_sequence_counter_stays_with_a_set_that_is_not_replaced_whole() {
     let mut bench = Bench::new();

@@ -85,6 +85,11 @@ fn the_isd_answers_to_its_name_to_a_part_of_it_to_nothing_and_to_aliases() {
     let body = [&[0x84, 8][..], &ISD, &[0xA5, 4 + 2 + recognition.len() as u8, 0x73, recognition.len() as u8]].concat();
     let body = [&body[..], &recognition, &hex("9F6501FF")].concat();
     assert_eq!(fci, [&[0x6F, body.len() as u8][..], &body].concat(), "{fci:02X?}");
+    // With production life cycle data, where the card has some.
+    drop(card);
+    bench.profile.production_life_cycle = &[1, 2, 3];
+    let fci = select(&mut bench.card(), &[]).0;
+    assert!(fci.ends_with(&hex("9F6E03010203 9F6501FF")), "{fci:02X?}");
 }
 
 #[test]
@@ -345,6 +350,23 @@ fn with_final_application(card: &mut TestCard<'_>) -> Host {
     let fields: [&[u8]; 6] = [&[], &[], &app(1), &hex("000200"), &[], &[]];
     assert_eq!(host.install(card, 0x40, 0x00, &fields), (vec![0], 0x9000));
     host
+}
+
+/// TERMINATED is the end of everything: not even an application that is final changes a state (GPCS 5.1.1.5).
+#[test]
+fn an_application_of_a_terminated_card_locks_nobody() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = with_final_application(&mut card);
+    let fields: [&[u8]; 6] = [&[], &[], &app(1), &hex("000A00"), &[], &[]];
+    assert_eq!(host.install(&mut card, 0x40, 0x00, &fields), (vec![0], 0x9000));
+    assert_eq!(host.status(&mut card, [0x80, 0xF0, 0x80, 0xFF], &[]), 0x9000);
+    card.reset();
+    for (command, status) in [("8028800006 D27600011902 00", 0x6985), ("80268F0000", 0x6985)] {
+        assert_eq!(say(&mut card, command), (vec![], status), "{command}");
+    }
+    drop(card);
+    bench.assert_lasting();
 }
 
 #[test]
