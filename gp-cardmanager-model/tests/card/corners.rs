@@ -176,6 +176,10 @@ fn a_chain_on_another_channel_waits_for_a_signature() {
         if number == 0 {
             assert_eq!(raw(&mut card, &hex("81D8800108 FFFFFFFFFFFFFFFF")).1, 0x6985);
         }
+        // The signature is there, what comes now needs no memory.
+        if number == 3 {
+            assert_eq!(raw(&mut card, &hex("81D8800108 FFFFFFFFFFFFFFFF")).1, 0x9000);
+        }
     }
 }
 

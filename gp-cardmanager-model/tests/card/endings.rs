@@ -1,7 +1,7 @@
 //! What ends, and what may not end with it: transfers, loads, challenges, sets. Each test begins with the rule.
 
 use crate::content::*;
-use crate::kit::{self, Bench, Host, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
+use crate::kit::{self, Bench, Host, TestCard, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
 use gp_cardmanager_model::put_key::BlockForm;
 use gp_scp03::{KeyId, SecurityLevel};
 
@@ -256,5 +256,44 @@ fn a_refused_authentication_leaves_no_key_dek() {
         drop(card);
         let channels = format!("{:?}", bench.ram.channels);
         assert!(!channels.contains("Key(..)"), "after {refused} ({status:04X}): {channels}");
+    }
+}
+
+/// The same of a whole set: the session goes with it, and the set under its new name is the one in use.
+#[test]
+fn a_whole_set_takes_the_session_with_it() {
+    let sets = vec![key_set(0x30, factory_keys(), [0; 3]), key_set(0x40, keys_from(0x11, 16), [0; 3])];
+    let mut bench = Bench::with(factory(sets));
+    let mut card = bench.card();
+    let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+    let body = key_body(0x31, &keys_from(0x22, 16), factory_keys().dek(), BlockForm::Bare);
+    assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x30, 0x81], &body), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x31]), 0x6985);
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x40]), 0x9000);
+}
+
+/// Neither is the last set that opens the card shut away by PUT KEY while all others are blocked; where all are, nothing is lost.
+#[test]
+fn a_blocked_set_does_not_stand_in_for_one_that_is_shut_away() {
+    let wrong = |card: &mut TestCard<'_>, version: u8| {
+        let command = [hex("8150"), vec![version], hex("0008 1111111111111111 00")].concat();
+        assert_eq!(raw(card, &command).1, 0x9000);
+        assert_ne!(raw(card, &[hex("8582010010"), vec![0; 16]].concat()).1, 0x9000);
+        assert_eq!(raw(card, &command).1, 0x6983);
+    };
+    for (all, status) in [(false, 0x6985), (true, 0x9000)] {
+        let sets = vec![key_set(0x30, factory_keys(), [0; 3]), key_set(0x40, keys_from(0x11, 16), [0; 3])];
+        let mut bench = Bench::with(factory(sets));
+        bench.profile.max_failures = 1;
+        let mut card = bench.card();
+        let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+        assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
+        wrong(&mut card, 0x40);
+        if all {
+            wrong(&mut card, 0x30);
+        }
+        // For applications alone.
+        let body = set_with_access(0x30, &keys_from(0x22, 16), 0x02, factory_keys().dek());
+        assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x30, 0x81], &body), status);
     }
 }

@@ -45,6 +45,13 @@ fn what_the_factory_says_is_shown_whole_and_as_a_value() {
         assert_eq!(object(&mut card, tag), (tlv(tag, &value), 0x9000), "{tag:04X}");
         assert_eq!(say(&mut card, &format!("00CA{tag:04X}00")), (value, 0x9000), "{tag:04X}");
     }
+    // A security domain has no life cycle data of the chip.
+    let mut host = Host::open(&mut card, KVN, SecurityLevel::CMac).unwrap();
+    let fields: [&[u8]; 6] = [&SSD_FILE, &SSD_MODULE, &PACKAGE, &[0x80], &hex("C900"), &[]];
+    assert_eq!(host.install(&mut card, 0x0C, 0, &fields).1, 0x9000);
+    assert_eq!(select(&mut card, &PACKAGE).1, 0x9000);
+    assert_eq!(object(&mut card, 0x9F7F), (vec![], 0x6A88));
+    assert_eq!(select(&mut card, &[]).1, 0x9000);
     // Le may be missing: hosts that wrap without one expect an answer.
     assert_eq!(say(&mut card, "80CA0042").1, 0x9000);
 }

@@ -1,6 +1,7 @@
 //! LOAD on the card: blocks cut anywhere, wrong orders, interruptions that leave no trace, hashes, DAP, ciphered blocks.
 
-use crate::kit;
+use crate::{content, kit};
+use gp_cardmanager_model::put_key::KeyType;
 use gp_scp03::{Key, SecurityLevel, StaticKeys};
 use kit::{
     Bench, Host, ISD, Opening, TestCard, add_key, cap_block, hex, keys_from, lv, make_domain, personalize, raw, say,
@@ -519,6 +520,34 @@ fn a_public_key_verifies_through_the_platform() {
     assert_eq!(host.load(&mut card, &file(&signature), 31).1, 0x6982);
 }
 
+/// A local curve is that of the nearest security domain on the way up (GPCS 11.1.8).
+#[test]
+fn a_public_key_finds_its_curve_in_the_domain_above() {
+    let hash = toy_hash(&block(), 32);
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    domain(&mut card, &DOMAIN, "C0");
+    let (point, curve) = ([0x04; 65], [0xC0; 32]);
+    let put = |host: &mut Host, card: &mut TestCard<'_>, version: u8, parts: &[(u8, &[u8])]| {
+        let parts: Vec<u8> = parts.iter().flat_map(|(kind, value)| [&[*kind], &lv(value)[..]].concat()).collect();
+        assert_eq!(host.status(card, [0x80, 0xD8, 0, 1], &[&[version], &parts[..], &[0]].concat()), 0x9000);
+    };
+    let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+    put(&mut host, &mut card, 0x20, &[(0xF0, &[0x60]), (0xB2, &curve)]);
+    select(&mut card, &DOMAIN);
+    let mut keys = keys_from(DOMAIN[6], 16);
+    let mut host = Opening::new(&mut keys, 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+    put(&mut host, &mut card, 0x73, &[(0xB0, &point), (0xF0, &[0x60])]);
+    select(&mut card, &[]);
+    let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+    for (shown, status) in [([(0xB0, &point[..]), (0xF0, &[0x60])], 0x6982), ([(0xB0, &point), (0xB2, &curve)], 0x9000)]
+    {
+        let file = [dap(&DOMAIN, &toy_signature(&shown, &hash)), tlv(0xC4, &block())].concat();
+        assert_eq!(begin(&mut card, &mut host, &DOMAIN, &hash), 0x9000);
+        assert_eq!(host.load(&mut card, &file, 200).1, status, "{shown:02X?}");
+    }
+}
+
 /// A ciphered data block: padding 80 00.., CBC.
 fn ciphered(key: &Key, icv: [u8; 16], clear: &[u8]) -> Vec<u8> {
     let mut padded = [clear, &[0x80]].concat();
@@ -545,6 +574,25 @@ fn a_ciphered_block_is_deciphered_as_it_comes() {
     assert_eq!(begin(&mut card, &mut host, &DOMAIN, &hash), 0x9000);
     assert_eq!(host.load(&mut card, &tlv(0xD4, &zero), 200).1, 0x6985, "no key");
     no_trace(&mut card, &mut host, &free);
+    // Nor is another kind of key one, nor one for applications alone: type, value, access.
+    let none = Key::new(&[0xC1; 16]).unwrap();
+    for (kind, access) in [(KeyType::DES, 0x01), (KeyType::AES, 0x02)] {
+        select(&mut card, &DOMAIN);
+        let mut keys = keys_from(DOMAIN[6], 16);
+        let mut host = Opening::new(&mut keys, 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+        let body = content::keys_with_access(0x75, &[(kind, &none)], access, keys_from(DOMAIN[6], 16).dek());
+        assert_eq!(host.status(&mut card, [0x80, 0xD8, 0, 1], &body), 0x9000);
+        select(&mut card, &[]);
+        let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+        assert_eq!(begin(&mut card, &mut host, &DOMAIN, &hash), 0x9000);
+        let file = tlv(0xD4, &ciphered(&none, [0; 16], &clear));
+        assert_eq!(host.load(&mut card, &file, 200).1, 0x6985, "{kind:?}");
+        select(&mut card, &DOMAIN);
+        let mut keys = keys_from(DOMAIN[6], 16);
+        let mut host = Opening::new(&mut keys, 0x31, SecurityLevel::CMac).open(&mut card).unwrap();
+        assert_eq!(host.status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20175")), 0x9000);
+        select(&mut card, &[]);
+    }
     service_key(&mut card, &DOMAIN, 0x75, &key);
     let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
     let icv = [0x1C; 16];

@@ -19,6 +19,7 @@ mod manage_channel;
 mod midway;
 mod model;
 mod open;
+mod platform;
 mod power_loss;
 mod put_key;
 mod rules;

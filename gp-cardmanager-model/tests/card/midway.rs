@@ -8,27 +8,9 @@ use crate::kit::{
 use gp_apdu::StatusWord;
 use gp_cardmanager_model::aid::Aid;
 use gp_cardmanager_model::card::{Apdu, AppHandle, Applets, Card};
-use gp_cardmanager_model::key_info::KeyAccess;
 use gp_cardmanager_model::lifecycle::CardLifeCycle;
-use gp_cardmanager_model::put_key::{BlockForm, KeyType, NewComponent, NewKey, PutKeyWriter};
-use gp_scp03::{Key, KeyId, SecurityLevel, StaticKeys};
-
-/// PUT KEY data for a whole set with this access.
-fn set_with_access(version: u8, keys: &StaticKeys, access: u8, dek: &Key) -> Vec<u8> {
-    let mut buffer = [0; 512];
-    let mut writer = PutKeyWriter::new(&mut buffer, version, BlockForm::Bare).unwrap();
-    for id in [KeyId::Enc, KeyId::Mac, KeyId::Dek] {
-        let key = keys.key(id);
-        let components = [NewComponent { key_type: KeyType::AES, value: key.expose_secret(), filler: &[] }];
-        let new = NewKey {
-            components: &components,
-            check_value: &key.kcv(),
-            extended: Some((None, Some(KeyAccess(access)))),
-        };
-        writer.key(&new, &mut &*dek).unwrap();
-    }
-    writer.finish().unwrap().to_vec()
-}
+use gp_cardmanager_model::put_key::BlockForm;
+use gp_scp03::SecurityLevel;
 
 fn opens(card: &mut impl Wire) -> u16 {
     raw(card, &hex("8050000008 1111111111111111 00")).1

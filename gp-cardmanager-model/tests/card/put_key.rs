@@ -233,6 +233,8 @@ fn what_is_refused() {
     let many = [(0xA0, &[1, 0, 1][..]); 9];
     refused(&mut host, &mut card, ADD_ONE, &field(0x44, &many, &[], None), 0x6A80);
     refused(&mut host, &mut card, ADD_ONE, &field(0x44, &[(0xA1, &[1; 513])], &[], None), 0x6A84);
+    assert_eq!(host.status(&mut card, ADD_ONE, &field(0x43, &[(0xA1, &[1; 512])], &[], None)), 0x9000);
+    assert_eq!(host.status(&mut card, [0x80, 0xE4, 0, 0], &hex("D20143")), 0x9000);
     // A secret one that it cannot even decipher.
     refused(&mut host, &mut card, ADD_ONE, &field(0x44, &[(0x88, &[1; 544])], &[], None), 0x6A84);
     // A locked card.
@@ -279,7 +281,7 @@ fn keys_of_every_type_are_kept_and_shown() {
         (0xB6, &[0xB6; 32]),
         (0xB7, &[1]),
     ];
-    let cases: [Case<'_>; 10] = [
+    let cases: [Case<'_>; 13] = [
         (0x41, &[(0x80, &[1; 16])], &[1, 2, 3], None, "C0 04 01 41 80 10"),
         (0x42, &[(0x90, &[1; 20])], &[], None, "C0 04 01 42 90 14"),
         (0x43, &[(0x85, &[1; 30])], &[9, 9, 9], None, "C0 04 01 43 85 1E"),
@@ -293,6 +295,11 @@ fn keys_of_every_type_are_kept_and_shown() {
         // Usage and access are kept where they are not what the name stands for.
         (0x73, &[(0xB0, &point), (0xF0, &[0x00])], &[], usage, "C0 06 01 73 B0 40 F0 00"),
         (0x48, &[(0xB0, &point), (0xF0, &[0x00])], &[], usage, "C0 0E 01 48 FFB00040 FFF00000 01 84 01 01"),
+        // A reference of two octets.
+        (0x4B, &[(0xB0, &point), (0xF0, &[0x01, 0x02])], &[], None, "C0 0F 01 4B FFB00040 FFF00102 02 0000 01 01"),
+        (0x4C, &[(0xB0, &point), (0xF0, &[0x00, 0x02])], &[], None, "C0 06 01 4C B0 40 F0 02"),
+        // The longest component that the short form tells.
+        (0x4D, &[(0xA1, &modulus[1..])], &[], None, "C0 04 01 4D A1 FF"),
         (0x49, &[(0x91, &[3; 20])], &[], both, "C0 0B 01 49 FF910014 02 1880 01 01"),
     ];
     for (version, components, check_value, extended, shown) in cases {
@@ -311,6 +318,29 @@ fn keys_of_every_type_are_kept_and_shown() {
         assert_eq!(keys_shown(&mut host, &mut card).len(), 2 + 3 * 6);
         drop(card);
         bench.assert_lasting();
+    }
+}
+
+/// What the version of a key says about its usage (GPCS 11.1.9) needs no telling: shown in the short form, what differs in the long one.
+#[test]
+fn a_usage_that_the_version_stands_for_is_not_shown() {
+    let key = [4; 16];
+    let check_value = Key::new(&key).unwrap().kcv();
+    for (version, usage) in
+        [(0x70, 0x8100), (0x71, 0x4400), (0x72, 0), (0x73, 0x8400), (0x74, 0), (0x7F, 0), (0x6F, 0x3800)]
+    {
+        let access = if version == 0x6F { 0 } else { 1 };
+        for (usage, extended) in [(usage, false), (usage ^ 0x0200, true)] {
+            let mut bench = Bench::new();
+            let mut card = bench.card();
+            let mut host = session(&mut card);
+            let attributes = Some((Some(KeyUsage(usage)), Some(KeyAccess(access))));
+            let body = field(version, &[(0x88, &key)], &check_value, attributes);
+            assert_eq!(host.status(&mut card, ADD_ONE, &body), 0x9000);
+            let shown = keys_shown(&mut host, &mut card);
+            let short = [0xC0, 4, 1, version, 0x88, 0x10];
+            assert_eq!(shown.windows(6).any(|window| window == short), !extended, "{version:02X} {shown:02X?}");
+        }
     }
 }
 

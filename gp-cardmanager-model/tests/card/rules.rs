@@ -383,6 +383,56 @@ fn a_mandated_dap_is_that_of_the_domain_and_not_of_its_place() {
     assert_eq!(replaced, 0x6982, "the second domain has signed nothing");
 }
 
+/// "every PERSONALIZED SD with Mandated DAP": each of two, in any order, and none for the other; in blocks that cut the signatures,
+/// while something else is deleted on another channel.
+#[test]
+fn each_of_two_mandated_daps_counts() {
+    let block = cap_block(&PACKAGE, &[&MODULE]);
+    let (hash, file) = (toy_hash(&block, 32), tlv(0xC4, &block));
+    let mut bench = roomy();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let dap_of = |host: &mut Host, card: &mut TestCard<'_>, name: &[u8], seed: u8| {
+        let key = Key::new(&[seed; 16]).unwrap();
+        dap_domain(host, card, name, seed);
+        let mut owner = content::session_of(card, name, seed);
+        add_key(card, &mut owner, keys_from(seed, 16).dek(), 0x73, &key);
+        *host = session(card);
+        tlv(0xE2, &[tlv(0x4F, name), tlv(0xC3, &key.cmac(&[&hash]))].concat())
+    };
+    let first = dap_of(&mut host, &mut card, &SSD, 0x55);
+    let second = dap_of(&mut host, &mut card, &SSD2, 0x66);
+    let mut issuer = issuer_beside(&mut card);
+    let both = [&first[..], &second].concat();
+    for (daps, status) in [
+        ([&second[..], &first].concat(), 0x9000),
+        (both.clone(), 0x9000),
+        ([&first[..], &both].concat(), 0x9000),
+        ([&first[..], &first].concat(), 0x6982),
+        (first, 0x6982),
+        (second, 0x6982),
+        (vec![], 0x6982),
+    ] {
+        let mut host = session(&mut card);
+        assert_eq!(host.install(&mut card, 0x02, 0, &[&PACKAGE, EMPTY, &hash, EMPTY, EMPTY]), (vec![0], 0x9000));
+        let file = [&daps[..], &file].concat();
+        let blocks: Vec<&[u8]> = file.chunks(20).collect();
+        let mut answer = 0;
+        for (number, block) in blocks.iter().enumerate() {
+            let last = if number + 1 == blocks.len() { 0x80 } else { 0 };
+            answer = host.status(&mut card, [0x80, 0xE8, last, number as u8], block);
+            if number == 0 && daps.len() > 40 {
+                content::make_domain(&mut issuer, &mut card, &OTHER, &[0x80], "");
+                assert_eq!(issuer.status(&mut card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &OTHER)), 0x9000);
+            }
+        }
+        assert_eq!(answer, status, "{daps:02X?}");
+        if status == 0x9000 {
+            assert_eq!(host.status(&mut card, [0x80, 0xE4, 0, 0], &tlv(0x4F, &PACKAGE)), 0x9000);
+        }
+    }
+}
+
 /// "Missing, bad, unknown SD, locked SD, no key -> load fails, at the latest at the last block" (GPCS 9.2, C.2).
 #[test]
 fn a_domain_locked_behind_its_dap_stops_the_load() {

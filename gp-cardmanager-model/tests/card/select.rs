@@ -90,6 +90,17 @@ fn the_isd_answers_to_its_name_to_a_part_of_it_to_nothing_and_to_aliases() {
     bench.profile.production_life_cycle = &[1, 2, 3];
     let fci = select(&mut bench.card(), &[]).0;
     assert!(fci.ends_with(&hex("9F6E03010203 9F6501FF")), "{fci:02X?}");
+    // With the card data of the factory, where it has them; a security domain tells its own.
+    let older =
+        hex("06072A864886FC6B01 600C060A2A864886FC6B02020201 630906072A864886FC6B03 640B06092A864886FC6B040370");
+    bench.profile.card_data = Box::leak([&[0x73, older.len() as u8], &older[..]].concat().into_boxed_slice());
+    let mut card = bench.card();
+    let management = |fci: &[u8]| fci.windows(older.len()).any(|window| window == older);
+    let fci = select(&mut card, &[]).0;
+    assert!(management(&fci), "{fci:02X?}");
+    populate(&mut card);
+    let fci = select(&mut card, &app(4)).0;
+    assert!(!management(&fci) && fci.windows(recognition.len()).any(|window| window == recognition), "{fci:02X?}");
 }
 
 #[test]

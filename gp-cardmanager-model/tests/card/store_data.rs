@@ -296,6 +296,50 @@ fn keys_come_in_groups() {
     bench.assert_lasting();
 }
 
+/// A key comes in one piece; with an identifier of 00 to 7F; and not without a value.
+#[test]
+fn keys_have_one_type_an_identifier_and_a_value() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    let dek = kit::factory_keys().dek().duplicate_secret();
+    let key = Key::new(&[4; 16]).unwrap();
+    let of = |kind: KeyType, id: u8, value: &[u8]| {
+        let description = described(0x44, 1, &key, &[0; 3]);
+        let length = value.len() as u16;
+        let described = KeyDescription { key_type: kind, id, check_value: &[], length, ..description };
+        let mut buffer = [0; 128];
+        write_keys(&[NewKeyItem::Value(described, value, &[])], &mut &dek, &mut buffer).unwrap().to_vec()
+    };
+    let (modulus, exponent) =
+        (of(KeyType::RSA_PUBLIC_MODULUS, 1, &[0xC3; 64]), of(KeyType::RSA_PUBLIC_EXPONENT, 1, &[3]));
+    let point = of(KeyType::ECC_PUBLIC, 1, &[0x04; 65]);
+    // The host writes neither of these: tag `82`, the identifier; `81`, the length, and the DGI of the value.
+    let of_id = |id: u8| {
+        let mut data = of(KeyType::ECC_PUBLIC, 0x7E, &[0x04; 65]);
+        let at = data.windows(3).position(|window| window == [0x82, 0x01, 0x7E]).unwrap();
+        data[at + 2] = id;
+        data
+    };
+    let mut of_none = of(KeyType::ECC_PUBLIC, 1, &[0x04]);
+    let at = of_none.windows(3).position(|window| window == [0x81, 0x01, 0x01]).unwrap();
+    of_none[at + 2] = 0;
+    assert_eq!(of_none.split_off(of_none.len() - 2), [0x01, 0x04]);
+    of_none.push(0x00);
+    for (data, status) in [
+        ([&modulus[..], &exponent, &of_id(2), &point].concat(), 0x6A80),
+        (of_id(0x80), 0x6A80),
+        (of_id(0xFF), 0x6A80),
+        (of_none, 0x6A80),
+        ([&modulus[..], &exponent].concat(), 0x9000),
+        (of_id(0x7F), 0x9000),
+    ] {
+        assert_eq!(transfer(&mut host, &mut card, DGI, &data, 200).1, status, "{data:02X?}");
+    }
+    drop(card);
+    bench.assert_lasting();
+}
+
 #[test]
 fn asymmetric_keys_come_in_groups() {
     let mut bench = Bench::new();

@@ -5,8 +5,8 @@
 #![allow(dead_code, reason = "each test that includes this file uses a part of it")]
 
 use super::kit::{self, Host, Opening, TestCard, hex, install_fields, tlv};
-use gp_cardmanager_model::key_info::KeyUsage;
-use gp_cardmanager_model::put_key::{BlockForm, KeyType, PutKeyWriter};
+use gp_cardmanager_model::key_info::{KeyAccess, KeyUsage};
+use gp_cardmanager_model::put_key::{BlockForm, KeyType, NewComponent, NewKey, PutKeyWriter};
 use gp_cardmanager_model::store_data::key_dgi::{KeyDescription, NewKeyItem, write_keys};
 use gp_scp03::{Key, KeyId, SecurityLevel, StaticKeys};
 
@@ -174,4 +174,22 @@ pub(crate) fn restrict(host: &mut Host, card: &mut TestCard<'_>, functions: u8) 
     let parameters = tlv(0xEF, &tlv(0xD9, &[functions]));
     let fields = install_fields(&[&[], &[], &[], &[], &parameters, &[]]);
     assert_eq!(host.status(card, [0x80, 0xE6, 0x40, 0x00], &fields), 0x9000);
+}
+
+/// PUT KEY data for a whole set with this access.
+pub(crate) fn set_with_access(version: u8, keys: &StaticKeys, access: u8, dek: &Key) -> Vec<u8> {
+    let keys = [KeyId::Enc, KeyId::Mac, KeyId::Dek].map(|id| (KeyType::AES, keys.key(id)));
+    keys_with_access(version, &keys, access, dek)
+}
+
+/// PUT KEY data for keys of one component with this access.
+pub(crate) fn keys_with_access(version: u8, keys: &[(KeyType, &Key)], access: u8, dek: &Key) -> Vec<u8> {
+    let mut buffer = [0; 512];
+    let mut writer = PutKeyWriter::new(&mut buffer, version, BlockForm::Bare).unwrap();
+    for (key_type, key) in keys {
+        let components = [NewComponent { key_type: *key_type, value: key.expose_secret(), filler: &[] }];
+        let extended = Some((None, Some(KeyAccess(access))));
+        writer.key(&NewKey { components: &components, check_value: &key.kcv(), extended }, &mut &*dek).unwrap();
+    }
+    writer.finish().unwrap().to_vec()
 }
