@@ -224,3 +224,33 @@ fn an_application_that_refuses_leaves_no_trace_to_the_next() {
     let seen = desk.take_events();
     assert!(matches!(&seen[..], [kit::Event::Process { data, .. }] if data == prefix), "{seen:?}");
 }
+
+/// "LOCKED: no services to applications" (GPCS 5.3.2.4): neither of its own security domain nor of the one above, whose keys its
+/// session stands on.
+#[test]
+fn an_application_has_no_session_while_a_domain_behind_it_is_locked() {
+    let mut bench = Bench::new();
+    bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
+    let mut card = bench.card();
+    let mut host = session(&mut card);
+    load(&mut host, &mut card);
+    content::personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    content::make_domain(&mut host, &mut card, &SSD2, &[0x80], "8201F88701F8");
+    content::extradite(&mut host, &mut card, &SSD2, &SSD);
+    let mut below = content::session_of(&mut card, &SSD2, 0x11);
+    assert_eq!(below.status(&mut card, [0x80, 0xF0, 0x40, 0x0F], &SSD2), 0x9000);
+    let mut host = session(&mut card);
+    install(&mut host, &mut card, &APP, &[0], "C900");
+    content::extradite(&mut host, &mut card, &APP, &SSD2);
+    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
+    let mut app = Opening::new(&mut keys_from(0x11, 16), kit::KVN, SecurityLevel::CMac).open(&mut card).unwrap();
+    assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
+    let mut issuer = Host::open_on(&mut card, 1, kit::KVN, SecurityLevel::CMac).unwrap();
+    let echo = [0x80, 0x10, 0x00, 0x00];
+    for domain in [&SSD2, &SSD] {
+        assert_eq!(app.send(&mut card, echo, &[0x5A]), (vec![0x5A], 0x9000));
+        assert_eq!(issuer.status(&mut card, [0x80, 0xF0, 0x40, 0x80], domain), 0x9000);
+        assert_eq!(app.send(&mut card, echo, &[0x5A]), (vec![], 0x6985), "{domain:02X?}");
+        assert_eq!(issuer.status(&mut card, [0x80, 0xF0, 0x40, 0x00], domain), 0x9000);
+    }
+}

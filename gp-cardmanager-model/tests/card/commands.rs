@@ -128,3 +128,19 @@ fn an_application_takes_no_chain() {
     let [Event::Process { header, data, .. }] = &events[..] else { panic!("{events:?}") };
     assert_eq!((header.p1, &data[..]), (0x82, &[0xAA][..]));
 }
+
+/// Under an ISO class a security domain knows GET DATA and STORE DATA alone; what else comes is its application's.
+#[test]
+fn an_iso_class_has_two_commands() {
+    let mut bench = Bench::new();
+    let mut card = bench.card();
+    let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();
+    assert_eq!(host.status(&mut card, [0x00, 0xE2, 0x80, 0x00], &hex("420155")), 0x9000);
+    assert_eq!(host.send(&mut card, [0x00, 0xCA, 0x00, 0x42], &[]), (hex("55"), 0x9000));
+    for ins in [0xF2, 0xE4, 0xE6, 0xE8, 0xF0, 0xD8, 0x50, 0x82] {
+        assert_eq!(host.status(&mut card, [0x00, ins, 0x80, 0x00], &hex("4F00")), 0x6D00, "{ins:02X}");
+    }
+    // A session is begun under the class of GlobalPlatform.
+    card.reset();
+    assert_eq!(raw(&mut card, &hex("0050000008 1111111111111111 00")), (vec![], 0x6D00));
+}

@@ -653,3 +653,34 @@ fn memory_that_does_not_fit_is_refused_at_the_start() {
     assert_eq!(bench.flash.slot_size(), 64 * 16);
     assert_eq!(Le::MAX_SHORT.get(), 256);
 }
+
+/// A card that starts opens a session, however little storage it has; with less it does not start.
+#[test]
+fn little_storage_is_enough_or_refused_at_the_start() {
+    let mut bench = Bench::new();
+    bench.ram = kit::Ram::new(3, 3, 0, 1);
+    let mut started = 0;
+    for units in 4..64 {
+        bench.flash = kit::Shared::new(units);
+        match bench.try_card() {
+            Ok(mut card) => {
+                assert_eq!(raw(&mut card, &initialize(0)).1, 0x9000, "{units} units");
+                started += 1;
+            }
+            Err(error) => assert_eq!((error, started), (OpenError::Memory, 0), "{units} units"),
+        }
+    }
+    assert!(started > 0);
+    // Storage that fails, at whatever operation, says so.
+    for at in 0.. {
+        bench.flash = kit::Shared::new(64);
+        bench.flash.0.borrow_mut().glitch_at(at);
+        match bench.try_card().err() {
+            Some(error) => assert_eq!(error, OpenError::Storage(kit::flash::Failure::Glitch), "{at}"),
+            None => {
+                assert!(at > 10, "{at}");
+                break;
+            }
+        }
+    }
+}
