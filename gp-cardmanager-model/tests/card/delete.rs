@@ -464,19 +464,23 @@ fn global_delete_reaches_as_far_as_the_management() {
     let mut card = bench.card();
     let mut host = session(&mut card);
     load(&mut host, &mut card);
-    // A tree of its own, which lets only its own delete, and an application in it.
-    personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
+    // A tree of its own, which lets only its own delete, and applications in it.
+    let third = [0xD2, 0x76, 0, 0, 1, 0xAA, 3];
+    personal_domain(&mut host, &mut card, &SSD, "A0", 0x11);
     personal_domain(&mut host, &mut card, &SSD2, "A01000", 0x22);
-    for aid in [&APP, &OTHER] {
+    for aid in [&APP, &OTHER, &third] {
         install(&mut host, &mut card, aid, &[0x00], "C900");
     }
     extradite(&mut host, &mut card, &APP, &SSD);
+    extradite(&mut host, &mut card, &third, &SSD);
     extradite(&mut host, &mut card, &SSD, &SSD);
     let mut delegate = session_of(&mut card, &SSD2, 0x22);
     refused(&mut delegate, &mut card, DELETE, &name(&APP), 0x6982);
     assert_eq!(delegate.send(&mut card, DELETE, &name(&OTHER)).1, 0x9000, "below the manager that it has");
     let mut host = session(&mut card);
     assert_eq!(host.send(&mut card, DELETE, &name(&APP)), (vec![0], 0x9000), "the ISD needs no place above it");
+    let mut root = session_of(&mut card, &SSD, 0x11);
+    assert_eq!(root.send(&mut card, DELETE, &name(&third)).1, 0x9000, "its own, with nobody above");
     drop(card);
     bench.assert_lasting();
 }

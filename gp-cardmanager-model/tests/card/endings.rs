@@ -2,7 +2,7 @@
 
 use crate::content::*;
 use crate::kit::{self, Bench, Host, TestCard, factory, factory_keys, hex, key_set, keys_from, raw, tlv};
-use gp_cardmanager_model::put_key::BlockForm;
+use gp_cardmanager_model::put_key::{BlockForm, KeyType};
 use gp_scp03::{KeyId, SecurityLevel};
 
 /// "A refused block ends the transfer" (`Card::store_data`), and what is ended waits in no memory (as where its session ends): it hinders
@@ -257,6 +257,22 @@ fn a_refused_authentication_leaves_no_key_dek() {
         let channels = format!("{:?}", bench.ram.channels);
         assert!(!channels.contains("Key(..)"), "after {refused} ({status:04X}): {channels}");
     }
+}
+
+/// Nor do two keys of three in one command.
+#[test]
+fn two_keys_of_a_set_do_not_take_the_session_with_them() {
+    let sets = vec![key_set(0x30, factory_keys(), [0; 3]), key_set(0x40, keys_from(0x11, 16), [0; 3])];
+    let mut bench = Bench::with(factory(sets));
+    let mut card = bench.card();
+    let mut host = Host::open(&mut card, 0x30, SecurityLevel::CMac).unwrap();
+    let other = keys_from(0x22, 16);
+    let two = [KeyId::Enc, KeyId::Mac].map(|name| (KeyType::AES, other.key(name)));
+    let body = keys_with_access(0x31, &two, 0x00, factory_keys().dek());
+    assert_eq!(host.status(&mut card, [0x80, 0xD8, 0x30, 0x81], &body), 0x9000);
+    let of_session = host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x30]);
+    let of_another = host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x31]);
+    assert_eq!((of_session, of_another), (0x6985, 0x9000));
 }
 
 /// The same of a whole set: the session goes with it, and the set under its new name is the one in use.
