@@ -5,12 +5,19 @@
 use std::mem::MaybeUninit;
 
 use gp_apdu::{LogicalChannel, StatusWord};
+use gp_cardmanager_model::card::storage::RamStorage;
+use gp_cardmanager_model::card::{
+    Card, Channel, FactoryKeySet, FactoryKeys, KeySlot, MIN_BUFFER, Memory, ObjectSlot, Platform, Profile,
+    RegistryEntry,
+};
 use gp_scp03::{
-    CtrDrbg128, CtrDrbg256, ExpandedKeys, Implementation, Key, Mode, Responder, Script, SecureChannel, SecurityLevel,
-    SequenceCounter, Target,
+    CtrDrbg128, CtrDrbg256, ExpandedKeys, Implementation, Key, KeyId, Mode, Responder, Script, SecureChannel,
+    SecurityLevel, SequenceCounter, Target,
 };
 
-use crate::{Setting, authenticate, card_answer, command, command_buffer, octets, schedule, state, static_keys};
+use crate::{
+    Setting, authenticate, card_answer, command, command_buffer, initiator, octets, schedule, state, static_keys,
+};
 
 /// The length of a run that counts.
 const RUN: usize = 8;
@@ -149,6 +156,55 @@ fn handshakes() {
         let secrets = [session.enc(), session.mac(), session.r_mac()].map(|key| forms(key.expose_secret()));
         wiped(host, &secrets);
         wiped(card, &secrets);
+    }
+}
+
+/// Randomness that tells nobody anything.
+struct Fixed;
+
+impl Platform for Fixed {
+    type Error = ();
+
+    fn fill(&mut self, out: &mut [u8]) -> Result<(), ()> {
+        out.fill(0x22);
+        Ok(())
+    }
+}
+
+/// The memory that a card was lent, with an open session on it: its key slots, and its channels with the session and Key-DEK.
+#[test]
+fn memory_of_a_card() {
+    for setting in Setting::ALL {
+        let keys = static_keys(1, setting.key_length, octets);
+        let (mut registry, mut objects) = ([RegistryEntry::FREE; 4], [ObjectSlot::FREE; 2]);
+        let mut slots: [KeySlot; 4] = core::array::from_fn(|_| KeySlot::FREE);
+        let mut channels: [Channel; 1] = core::array::from_fn(|_| Channel::default());
+        let (mut a, mut b, mut chain) = ([0; 2048], [0; 2048], [0; 300]);
+        let factory = [FactoryKeys { version: 0x30, keys: FactoryKeySet::Complete(&keys), sequence: [0; 3] }];
+        let profile = Profile { implementation: setting.implementation(), ..Profile::new(&factory) };
+        let memory = Memory {
+            registry: &mut registry,
+            keys: &mut slots,
+            objects: &mut objects,
+            channels: &mut channels,
+            chain: &mut chain,
+        };
+        let mut card = Card::open(memory, RamStorage::new(&mut a, &mut b), Fixed, (), &profile).expect("a card");
+        let mut buffer = [0; MIN_BUFFER];
+        let command = initiator(setting).initialize_update(&mut buffer).expect("room").len();
+        let answer = card.process(&mut buffer, command).to_vec();
+        let mut host_keys = static_keys(1, setting.key_length, octets);
+        let data = answer.strip_suffix(&[0x90, 0x00]).expect("an answer");
+        let (host, command) = authenticate(setting, &mut host_keys, SecurityLevel::Full, data).expect("the right keys");
+        buffer[..command.len()].copy_from_slice(&command);
+        assert_eq!(card.process(&mut buffer, command.len()), [0x90, 0x00]);
+        let session = host.session_keys();
+        let session = [session.enc(), session.mac(), session.r_mac()].map(|key| forms(key.expose_secret()));
+        drop(card);
+        let kept = |id| vec![keys.key(id).expose_secret().to_vec()];
+        wiped(slots, &[kept(KeyId::Enc), kept(KeyId::Mac), kept(KeyId::Dek)]);
+        let [enc, mac, r_mac] = session;
+        wiped(channels, &[enc, mac, r_mac, kept(KeyId::Dek)]);
     }
 }
 
