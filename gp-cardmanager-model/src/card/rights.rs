@@ -78,7 +78,7 @@ impl<S: Storage, P: Platform, A: Applets> Card<'_, S, P, A> {
         let mut open = [0; 1];
         let open = objects::copy(self.memory.objects, Index::OPEN, RESTRICTIONS, &mut open)
             .and_then(|value| value.first().copied());
-        Restriction::from_octet(domain.restrict | open.unwrap_or(0)).octet() & functions.octet() != 0
+        Restriction::from_octet(domain.restrict | open.unwrap_or(0)).restricts(functions)
     }
 }
 

@@ -280,6 +280,119 @@ fn parameters_that_are_tolerated() {
     assert_eq!(none.emit(Function::MakeSelectable, &mut buf).unwrap(), [0xEF, 0x03, 0xCF, 0x01, 0x00]);
 }
 
+/// Which object goes with which function (GPCS tables 11-48 to 11-52), as hosts write them: `EF` around all but C9, EA and B6.
+#[test]
+fn every_object_with_every_function() {
+    use Function::*;
+    let loads: &[Function] = &[Load, CombinedFirst];
+    let installs: &[Function] = &[Install, InstallAndMakeSelectable, CombinedLast];
+    let selectable: &[Function] = &[InstallAndMakeSelectable, MakeSelectable, CombinedLast, RegistryUpdate];
+    let memory: &[Function] = &[Load, CombinedFirst, Install, InstallAndMakeSelectable, CombinedLast];
+    let services: &[Function] = &[Install, InstallAndMakeSelectable, CombinedLast, RegistryUpdate];
+    let cases: [(&[u8], &[Function]); 14] = [
+        (&[0xC9, 0x00], installs),
+        (&[0xEA, 0x00], installs),
+        (&[0xEF, 0x04, 0xC6, 0x02, 1, 0], loads),
+        (&[0xEF, 0x04, 0xC7, 0x02, 1, 0], memory),
+        (&[0xEF, 0x04, 0xC8, 0x02, 1, 0], memory),
+        (&[0xEF, 0x03, 0xCA, 0x01, 9], installs),
+        (&[0xEF, 0x04, 0xCB, 0x02, 0x81, 3], services),
+        (&[0xEF, 0x03, 0xCD, 0x01, 2], loads),
+        (&[0xEF, 0x03, 0xCF, 0x01, 0x40], selectable),
+        (&[0xEF, 0x04, 0xD7, 0x02, 1, 0], installs),
+        (&[0xEF, 0x04, 0xD8, 0x02, 1, 0], installs),
+        (&[0xEF, 0x03, 0xD9, 0x01, 1], &[RegistryUpdate]),
+        (&[0xEF, 0x03, 0xDD, 0x01, 3], loads),
+        (&[0xEF, 0x02, 0xDA, 0x00], &[]),
+    ];
+    for (octets, functions) in cases {
+        for function in Function::ALL {
+            // An application's parameters have to be there to install; objects that nobody knows may be anywhere.
+            let whole = match octets[0] {
+                0xC9 => octets.to_vec(),
+                _ if function.installs() => [&[0xC9, 0x00], octets].concat(),
+                _ => octets.to_vec(),
+            };
+            let unknown = octets.get(2) == Some(&0xDA) && function != Personalization;
+            let read = Parameters::parse_for(function, &whole);
+            assert_eq!(read.is_ok(), functions.contains(&function) || unknown, "{function:?} {octets:02X?}");
+            if let Some(read) = read.ok().filter(|_| !unknown) {
+                let mut buffer = [0; 32];
+                let again = Parameters::parse(read.emit(function, &mut buffer).unwrap()).unwrap();
+                assert_eq!(again, read, "{octets:02X?}");
+            }
+        }
+    }
+    let read = Parameters::parse(&[0xEF, 0x06, 0xCD, 0x01, 2, 0xDD, 0x01, 3]).unwrap();
+    assert_eq!((read.format, read.format_data), (Some(&[2][..]), Some(&[3][..])));
+}
+
+/// What the types allow and INSTALL does not is not sent.
+#[test]
+fn bodies_that_are_not_sent() {
+    let mut buffer = [0; 256];
+    let file = |hash| ForLoad { load_file: aid(1), security_domain: None, hash, parameters: &[], token: &[] };
+    for (length, fits) in [(0, true), (64, true), (127, true), (128, false)] {
+        let hash = &[0x5A; 128][..length];
+        for body in [Install::Load(file(hash)), Install::CombinedFirst(file(hash))] {
+            assert_eq!(body.emit(&mut buffer).is_ok(), fits, "{length}");
+        }
+        // Nor is it read.
+        let mut data = std::vec![5, 0xA0, 0, 0, 0, 1, 0, length as u8];
+        data.extend([0x5A; 128][..length].iter().chain(&[0, 0]));
+        assert_eq!(Install::parse(0x02, 0, &data).is_ok(), fits, "{length}");
+    }
+    let install = |load_file, privileges| ForInstall {
+        load_file,
+        module: None,
+        application: aid(2),
+        privileges,
+        parameters: &[0xC9, 0x00],
+        token: &[],
+    };
+    for (load_file, fits) in [(Some(aid(1)), true), (None, false)] {
+        assert_eq!(Install::Install(install(load_file, &[0])).emit(&mut buffer).is_ok(), fits);
+        assert_eq!(Install::InstallAndMakeSelectable(install(load_file, &[0])).emit(&mut buffer).is_ok(), fits);
+        assert!(Install::CombinedLast(install(load_file, &[0])).emit(&mut buffer).is_ok());
+    }
+    for length in 0..=4 {
+        let privileges = &[0; 4][..length];
+        let update = ForRegistryUpdate {
+            security_domain: None,
+            application: Some(aid(2)),
+            privileges,
+            parameters: &[],
+            token: &[],
+        };
+        assert_eq!(Install::RegistryUpdate(update).emit(&mut buffer).is_ok(), [0, 1, 3].contains(&length));
+        let made = Install::Install(install(Some(aid(1)), privileges)).emit(&mut buffer).is_ok();
+        assert_eq!(made, [1, 3].contains(&length));
+    }
+}
+
+#[test]
+fn sets_and_lists() {
+    let (some, other) = (Restriction::from_octet(0x83), Restriction::from_octet(0x06));
+    assert_eq!((some.octet(), some.union(other).octet()), (0x03, 0x07));
+    for (set, of, restricts) in [(some, other, true), (some, Restriction::INSTALL, false), (some, some, true)] {
+        assert_eq!((set.restricts(of), of.restricts(set)), (restricts, restricts));
+    }
+    assert!(!some.restricts(Restriction::from_octet(0x80)));
+    // Names of services are the same wherever they lie.
+    let names = Services::new(&[[0x81, 0x03], [0x82, 0x00]]);
+    let read = Parameters::parse(&[0xEF, 0x06, 0xCB, 0x04, 0x81, 0x03, 0x82, 0x00]).unwrap().services;
+    assert_eq!(read, names);
+    assert_ne!(read, Services::new(&[[0x81, 0x03]]));
+    assert_ne!(read, Services::default());
+    assert!(Services::default().is_empty() && !read.is_empty() && !names.is_empty());
+    // The interfaces have 20 logical channels, as CLA has.
+    let all = ImplicitSlots::from_octet(0x40 | 19).unwrap();
+    for channel in 0..=u8::MAX {
+        assert_eq!(all.contact(channel), channel == 19);
+        assert!(!all.contactless(channel));
+    }
+}
+
 #[test]
 fn parameters_that_are_refused_at_their_position() {
     let cases: [(&[u8], ErrorKind, usize); 7] = [
