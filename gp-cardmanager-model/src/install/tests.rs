@@ -423,6 +423,40 @@ fn raw_octets_of_a_caller_go_into_c9() {
 }
 
 #[test]
+fn lengths_of_security_domain_parameters() {
+    let cases: [(u8, &[usize]); 7] = [
+        (0x81, &[2]),
+        (0x82, &[1, 2]),
+        (0x83, &[1]),
+        (0x84, &[0]),
+        (0x86, &[2]),
+        (0x87, &[1, 2]),
+        (0x99, &[0, 1, 2, 3]),
+    ];
+    for (tag, lengths) in cases {
+        for length in 0..=3_usize {
+            let octets = [&[tag, length as u8], &[0x20; 3][..length]].concat();
+            let read = SecurityDomainParameters::parse(&octets);
+            assert_eq!(read.is_ok(), lengths.contains(&length), "{octets:02X?}");
+        }
+    }
+    for length in 0..=3 {
+        let policy = Some(&[0x20; 3][..length]);
+        let fits = [1, 2].contains(&length);
+        for parameters in [
+            SecurityDomainParameters { extradition_to: policy, ..SecurityDomainParameters::default() },
+            SecurityDomainParameters { extradition_from: policy, ..SecurityDomainParameters::default() },
+        ] {
+            assert_eq!(parameters.emit(&mut [0; 8]).is_ok(), fits, "{length}");
+        }
+    }
+    let protocols = SecurityDomainParameters::parse(&[0x81, 2, 3, 0x70]).unwrap().protocols;
+    assert_eq!(protocols, Protocols::new(&[Protocol { id: 3, options: 0x70 }]));
+    assert_ne!(protocols, Protocols::new(&[Protocol { id: 3, options: 0x60 }]));
+    assert_ne!(protocols, Protocols::default());
+}
+
+#[test]
 fn the_extradition_octet_of_old_cards() {
     let read = SecurityDomainParameters::parse(&[0x45]).unwrap();
     assert!(read.old_extradition);
