@@ -36,13 +36,23 @@ def listed():
     return [p for p in pathlib.Path(".").rglob("*") if not {"target", ".git"} & set(p.parts)]
 
 
+# Bodies of tests that a macro makes, one for each table.
+BODIES = {("gp-scp03/tests/vectors.rs", "check_sessions")}
+
+# A function of this name with `#[test]` among the attributes above it.
+A_TEST = r"^[ \t]*(?:#\[[^\n]*\]\n[ \t]*)*#\[test\]\n[ \t]*(?:#\[[^\n]*\]\n[ \t]*)*fn NAME\b"
+
+
 def unknown_names(path, line):
     for target in re.findall(r"\]\(([^)#\s]+)", line):
         if not re.match(r"[a-z]+:", target) and not (path.parent / target).exists():
             yield f"no such file: {target}"
     for file, name in re.findall(r"`([\w./-]+\.rs)::(\w+)`", line):
+        if (file, name) in BODIES:
+            continue
         source = pathlib.Path(file)
-        if not source.is_file() or not re.search(rf"\bfn {name}\b", source.read_text()):
+        found = source.is_file() and re.search(A_TEST.replace("NAME", name), source.read_text(), re.M)
+        if not found or re.search(r"ignore|any\(\)", found.group().rsplit("fn ", 1)[0]):
             yield f"no such test: {file}::{name}"
 
 

@@ -304,6 +304,70 @@ proptest! {
     }
 }
 
+/// What a wrong command costs the card, in calls: as much as its length says, whatever is wrong and wherever. Without the right MAC
+/// nothing is decrypted, be the padding under it right or not; with it a wrong padding costs what a right one does.
+#[test]
+fn a_failure_costs_what_its_length_says() {
+    let blocks = |octets: usize| u32::try_from(octets.div_ceil(16)).unwrap();
+    let mut count = [0_usize; 5];
+    for setup in setups().into_iter().filter(|setup| setup.level.has_c_decryption()) {
+        let opened = handshake(&setup, &mut setup.keys(), &mut setup.keys(), &mut Wire::new());
+        let (mut host, mut card) = opened.unwrap();
+        let before = session::card_state(&mut card);
+        let mac_length = setup.mode.octets();
+        let sealed = |body: &[u8]| {
+            let head = [0x84, 0xE2, 0x12, 0x34, u8::try_from(body.len() + mac_length).unwrap()];
+            let mac = before.keys.mac().cmac(&[&before.chaining_value, &head, body]);
+            let class = gp_apdu::Class::from_byte(0x84).unwrap().with_channel(setup.channel).unwrap().byte();
+            [&[class], &head[1..], body, &mac[..mac_length]].concat()
+        };
+        let mut buffer = [0; 128];
+        let mut built = session::command(&mut buffer, setup.header(0xE2), Form::Short, &octets(42, 40), None);
+        host.wrap(&mut built).unwrap();
+        let genuine = built.finish().unwrap().to_vec();
+        let body = genuine.len() - mac_length;
+        let cost = |message: &[u8]| {
+            let opened = handshake(&setup, &mut setup.keys(), &mut counting(setup.keys()), &mut Wire::new());
+            let (_, mut card) = opened.unwrap();
+            let mut octets = message.to_vec();
+            let (result, used) = calls(|| card.unwrap(&mut CommandBuf::parse(&mut octets, message.len()).unwrap()));
+            (result.is_ok(), used)
+        };
+        let mac_alone = |body: usize| [1 + blocks(16 + 5 + body), 0];
+        // L, the MAC, the ICV, three blocks.
+        let whole = [mac_alone(48)[0] + 1, 3];
+        assert_eq!(cost(&genuine), (true, whole), "{setup:?}");
+        for bit in 0..8 * mac_length {
+            let mut wrong = genuine.clone();
+            wrong[body + bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(cost(&wrong), (false, mac_alone(48)), "MAC, bit {bit} {setup:?}");
+            count[0] += 1;
+        }
+        for seed in 0..32 {
+            let nonsense = sealed(&octets(100 + seed, 48));
+            let (accepted, used) = cost(&nonsense);
+            assert_eq!(used, whole, "padding {seed} {setup:?}");
+            count[1] += usize::from(!accepted);
+            // The same under a wrong MAC.
+            let mut wrong = nonsense;
+            *wrong.last_mut().unwrap() ^= 1;
+            assert_eq!(cost(&wrong), (false, mac_alone(48)), "padding and MAC {seed} {setup:?}");
+            count[2] += 1;
+        }
+        for length in (1..48).filter(|length| length % 16 != 0) {
+            assert_eq!(cost(&sealed(&octets(43, length))), (false, mac_alone(length)), "length {length} {setup:?}");
+            count[3] += 1;
+        }
+        for length in 1..mac_length {
+            let short = [&genuine[..4], &[u8::try_from(length).unwrap()], &genuine[5..5 + length]].concat();
+            assert_eq!(cost(&short), (false, [0, 0]), "no room for a MAC {length} {setup:?}");
+            count[4] += 1;
+        }
+    }
+    println!("wrong MAC, padding, both, length, no MAC: {count:?}");
+    assert!(count.iter().all(|count| *count > 0));
+}
+
 /// L of the subkeys once for each use of a MAC key, the blocks of the messages, and nothing else.
 #[test]
 fn the_engine_is_called_for_each_block_and_no_more() {

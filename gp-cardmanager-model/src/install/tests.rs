@@ -280,7 +280,7 @@ fn parameters_that_are_tolerated() {
     assert_eq!(none.emit(Function::MakeSelectable, &mut buf).unwrap(), [0xEF, 0x03, 0xCF, 0x01, 0x00]);
 }
 
-/// Which object goes with which function (GPCS tables 11-48 to 11-52), as hosts write them: `EF` around all but C9, EA and B6.
+/// Which object goes with which function (GPCS tables 11-49 to 11-52), as hosts write them: `EF` around all but C9 and EA.
 #[test]
 fn every_object_with_every_function() {
     use Function::*;

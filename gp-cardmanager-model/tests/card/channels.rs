@@ -225,8 +225,8 @@ fn an_application_that_refuses_leaves_no_trace_to_the_next() {
     assert!(matches!(&seen[..], [kit::Event::Process { data, .. }] if data == prefix), "{seen:?}");
 }
 
-/// "LOCKED: no services to applications" (GPCS 5.3.2.4): neither of its own security domain nor of the one above, whose keys its
-/// session stands on.
+/// A LOCKED security domain gives no services (GPCS 5.3.2.4): an application has no session while its own is, nor while the one above
+/// is, whose keys the session stands on.
 #[test]
 fn an_application_has_no_session_while_a_domain_behind_it_is_locked() {
     let mut bench = Bench::new();

@@ -129,9 +129,10 @@ fn an_application_takes_no_chain() {
     assert_eq!((header.p1, &data[..]), (0x82, &[0xAA][..]));
 }
 
-/// Under an ISO class a security domain knows GET DATA and STORE DATA alone; what else comes is its application's.
+/// Under an ISO class a security domain knows GET DATA beside what selects and opens channels, and takes STORE DATA, as one host sends
+/// it; what else comes is its application's.
 #[test]
-fn an_iso_class_has_two_commands() {
+fn management_commands_want_the_class_of_globalplatform() {
     let mut bench = Bench::new();
     let mut card = bench.card();
     let mut host = Host::open(&mut card, kit::KVN, SecurityLevel::CMac).unwrap();

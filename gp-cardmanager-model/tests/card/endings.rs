@@ -259,7 +259,7 @@ fn a_refused_authentication_leaves_no_key_dek() {
     }
 }
 
-/// Nor do two keys of three in one command.
+/// Nor do two keys of three in one command make the session stand on the set that they go to.
 #[test]
 fn two_keys_of_a_set_do_not_take_the_session_with_them() {
     let sets = vec![key_set(0x30, factory_keys(), [0; 3]), key_set(0x40, keys_from(0x11, 16), [0; 3])];
@@ -275,7 +275,7 @@ fn two_keys_of_a_set_do_not_take_the_session_with_them() {
     assert_eq!((of_session, of_another), (0x6985, 0x9000));
 }
 
-/// The same of a whole set: the session goes with it, and the set under its new name is the one in use.
+/// A whole set that gets another version takes the session with it: under its new name it is the one in use, and is not deleted.
 #[test]
 fn a_whole_set_takes_the_session_with_it() {
     let sets = vec![key_set(0x30, factory_keys(), [0; 3]), key_set(0x40, keys_from(0x11, 16), [0; 3])];
@@ -288,7 +288,7 @@ fn a_whole_set_takes_the_session_with_it() {
     assert_eq!(host.status(&mut card, [0x80, 0xE4, 0x00, 0x00], &[0xD2, 1, 0x40]), 0x9000);
 }
 
-/// Neither is the last set that opens the card shut away by PUT KEY while all others are blocked; where all are, nothing is lost.
+/// The last set that opens the card is not shut away by PUT KEY while all others are blocked; where all are, nothing is lost.
 #[test]
 fn a_blocked_set_does_not_stand_in_for_one_that_is_shut_away() {
     let wrong = |card: &mut TestCard<'_>, version: u8| {

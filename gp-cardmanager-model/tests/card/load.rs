@@ -520,7 +520,7 @@ fn a_public_key_verifies_through_the_platform() {
     assert_eq!(host.load(&mut card, &file(&signature), 31).1, 0x6982);
 }
 
-/// A local curve is that of the nearest security domain on the way up (GPCS 11.1.8).
+/// A local curve that the holder of the key does not have is looked for on the way up.
 #[test]
 fn a_public_key_finds_its_curve_in_the_domain_above() {
     let hash = toy_hash(&block(), 32);
@@ -574,7 +574,7 @@ fn a_ciphered_block_is_deciphered_as_it_comes() {
     assert_eq!(begin(&mut card, &mut host, &DOMAIN, &hash), 0x9000);
     assert_eq!(host.load(&mut card, &tlv(0xD4, &zero), 200).1, 0x6985, "no key");
     no_trace(&mut card, &mut host, &free);
-    // Nor is another kind of key one, nor one for applications alone: type, value, access.
+    // Nor is another kind of key one, nor one for applications alone: type, access.
     let none = Key::new(&[0xC1; 16]).unwrap();
     for (kind, access) in [(KeyType::DES, 0x01), (KeyType::AES, 0x02)] {
         select(&mut card, &DOMAIN);

@@ -104,8 +104,7 @@ fn a_set_is_replaced_and_the_session_goes_on() {
     }
 }
 
-/// A key set of SCP03 is three AES keys of one length, identifiers 01 to 03 (Amendment D 7.1): whatever else has these names opens
-/// nothing, and is not what 00 names.
+/// A key set of SCP03 is three AES keys of one length, identifiers 01 to 03: whatever else has these names opens nothing.
 #[test]
 fn keys_that_are_no_aes_set_open_nothing() {
     let mut bench = Bench::new();
@@ -321,7 +320,7 @@ fn keys_of_every_type_are_kept_and_shown() {
     }
 }
 
-/// What the version of a key says about its usage (GPCS 11.1.9) needs no telling: shown in the short form, what differs in the long one.
+/// Versions 70 to 7F stand for a usage by convention, written as in GPCS 11.1.9: shown in the short form, what differs in the long one.
 #[test]
 fn a_usage_that_the_version_stands_for_is_not_shown() {
     let key = [4; 16];

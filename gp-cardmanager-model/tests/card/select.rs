@@ -363,7 +363,7 @@ fn with_final_application(card: &mut TestCard<'_>) -> Host {
     host
 }
 
-/// TERMINATED is the end of everything: not even an application that is final changes a state (GPCS 5.1.1.5).
+/// What an application may still do on a TERMINATED card is the issuer's policy; here it changes no state any more.
 #[test]
 fn an_application_of_a_terminated_card_locks_nobody() {
     let mut bench = Bench::new();

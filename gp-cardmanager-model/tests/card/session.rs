@@ -659,7 +659,7 @@ fn memory_that_does_not_fit_is_refused_at_the_start() {
 fn little_storage_is_enough_or_refused_at_the_start() {
     let mut bench = Bench::new();
     bench.ram = kit::Ram::new(3, 3, 0, 1);
-    let mut started = 0;
+    let (mut started, mut refused) = (0, 0);
     for units in 4..64 {
         bench.flash = kit::Shared::new(units);
         match bench.try_card() {
@@ -667,10 +667,13 @@ fn little_storage_is_enough_or_refused_at_the_start() {
                 assert_eq!(raw(&mut card, &initialize(0)).1, 0x9000, "{units} units");
                 started += 1;
             }
-            Err(error) => assert_eq!((error, started), (OpenError::Memory, 0), "{units} units"),
+            Err(error) => {
+                assert_eq!((error, started), (OpenError::Memory, 0), "{units} units");
+                refused += 1;
+            }
         }
     }
-    assert!(started > 0);
+    assert!(started > 0 && refused > 0);
     // Storage that fails, at whatever operation, says so.
     for at in 0.. {
         bench.flash = kit::Shared::new(64);
@@ -683,4 +686,43 @@ fn little_storage_is_enough_or_refused_at_the_start() {
             }
         }
     }
+}
+
+/// A session that was made in advance, or written down on the wire, is good once: the card's sequence counter has gone on, and with it
+/// the card's challenge, so that its EXTERNAL AUTHENTICATE and all behind it are refused.
+#[test]
+fn a_session_that_is_played_again_is_refused() {
+    let mut bench = Bench::with(factory(vec![key_set(0x30, keys_from(1, 16), [0; 3])]));
+    bench.profile.implementation = Implementation::new(0x70);
+    let mut card = bench.card();
+    let initiator = || gp_scp03::Initiator::new(Challenge::new(&[0x11; 8]).unwrap(), gp_apdu::LogicalChannel::BASIC, 0);
+    let first = initialize(0);
+    let (data, status) = raw(&mut card, &first);
+    assert_eq!(status, 0x9000);
+    let response = gp_apdu::Response { data: &data, status: StatusWord::OK };
+    let mut buffer = [0; 64];
+    let challenged = initiator().challenged(response).unwrap();
+    let policy = gp_scp03::ChallengePolicy::Off;
+    let authenticated = challenged.authenticate(&mut keys_from(1, 16), SecurityLevel::CMac, policy, &mut buffer);
+    let (host, second) = authenticated.unwrap();
+    let second = second.to_vec();
+    assert_eq!(raw(&mut card, &second), (vec![], 0x9000));
+    let ok = gp_apdu::Response { data: &[], status: StatusWord::OK };
+    let mut host = host.confirmed(ok).unwrap();
+    let mut third = [0; 64];
+    third[5..9].copy_from_slice(&hex("42020155"));
+    let header = Header::new(Class::GP, 0xE2, 0x80, 0x00);
+    let mut built = CommandBuf::assemble(&mut third, header, Form::Short, 4, None).unwrap();
+    host.wrap(&mut built).unwrap();
+    let third = built.finish().unwrap().to_vec();
+    assert_eq!(raw(&mut card, &third), (vec![], 0x9000));
+    // In the same session, after a reset, and from the start.
+    assert_eq!(raw(&mut card, &third).1, 0x6982);
+    card.reset();
+    assert_eq!(raw(&mut card, &third).1, 0x6982);
+    assert_eq!(raw(&mut card, &second).1, 0x6982);
+    let (again, status) = raw(&mut card, &first);
+    assert_eq!((status, again == data), (0x9000, false));
+    assert_ne!(raw(&mut card, &second).1, 0x9000);
+    assert_eq!(raw(&mut card, &third).1, 0x6982);
 }

@@ -296,7 +296,7 @@ fn keys_come_in_groups() {
     bench.assert_lasting();
 }
 
-/// A key comes in one piece; with an identifier of 00 to 7F; and not without a value.
+/// A key comes in one piece; with an identifier up to 7F; and not without a value.
 #[test]
 fn keys_have_one_type_an_identifier_and_a_value() {
     let mut bench = Bench::new();
