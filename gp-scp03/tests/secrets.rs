@@ -3,14 +3,14 @@
 use core::fmt::Debug;
 use gp_apdu::{Response, StatusWord};
 use gp_scp03::{
-    CtrDrbg128, CtrDrbg256, DrbgError, Error, ExpandedKeys, Key, Mode, Reply, Responder, SecureChannel, SecurityLevel,
-    SessionKeys, State, StaticKeys,
+    Authenticating, Challenged, CtrDrbg128, CtrDrbg256, DrbgError, Error, ExpandedKeys, Implementation, Key, Mode,
+    Reply, Responder, Script, SecureChannel, SecurityLevel, SequenceCounter, SessionKeys, State, StaticKeys, Target,
 };
 
 #[path = "support/session.rs"]
 mod session;
 
-use session::{Setup, copy, host_state, octets};
+use session::{AID, Setup, copy, host_state, octets};
 
 /// Every way that `format!` knows to show octets, without spaces and line breaks.
 fn shown(value: &impl Debug) -> Vec<String> {
@@ -73,7 +73,21 @@ fn no_key_is_ever_shown() {
             let seed = octets(61, 48);
             secrets.push(seed.clone());
 
+            let target = Target {
+                key_version: setup.info().key_version,
+                implementation: Implementation::new(setup.i | 0x30),
+                sequence: SequenceCounter::new([0, 0, 5]),
+                aid: &AID,
+                channel: setup.channel,
+            };
+            let challenge = setup.host_challenge();
+            let script = Script::new(&mut setup.keys(), &target, &challenge, setup.level, &mut [0; 64]).unwrap().0;
+            for key in [script.session_keys().enc(), script.session_keys().mac(), script.session_keys().r_mac()] {
+                secrets.push(key.expose_secret().to_vec());
+            }
+
             let mut texts = Vec::new();
+            texts.extend(shown(&script));
             texts.extend(shown(&Key::new(&secrets[0]).unwrap()));
             texts.extend(shown(&keys));
             texts.extend(shown(&ExpandedKeys::new(&keys)));
@@ -96,7 +110,7 @@ fn no_key_is_ever_shown() {
             }
         }
     }
-    assert_eq!(looked_at, 6 * 14 * 5);
+    assert_eq!(looked_at, 6 * 15 * 5);
 }
 
 /// Errors say which they are and not a word about what was expected.
@@ -229,4 +243,31 @@ fn a_copied_state_is_for_tests_alone() {
     let (mut host, _) = setup.open();
     let state = host_state(&mut host);
     assert_eq!(session::picture(&copy(&state)), session::picture(&state));
+}
+
+/// Fails to compile where one of the types has one of the traits: then two implementations fit, and which is meant cannot be told.
+macro_rules! lack {
+    ($($type:ty),+ => $what:path) => {$({
+        trait Has<Which> {
+            fn it() {}
+        }
+        struct AsWell;
+        impl<T: ?Sized> Has<()> for T {}
+        impl<T: ?Sized + $what> Has<AsWell> for T {}
+        <$type as Has<_>>::it();
+    })+};
+}
+
+/// What holds secrets is neither copied nor compared nor printed by mistake. The proof is that this compiles.
+#[test]
+fn secrets_are_neither_cloned_nor_compared_nor_displayed() {
+    macro_rules! secret {
+        ($what:path) => {
+            lack!(Key, StaticKeys, SessionKeys, ExpandedKeys, State, SecureChannel, Responder, Script => $what);
+            lack!(Challenged, Authenticating, CtrDrbg128, CtrDrbg256 => $what);
+        };
+    }
+    secret!(Clone);
+    secret!(PartialEq);
+    secret!(core::fmt::Display);
 }
