@@ -165,6 +165,22 @@ fn a_stranger_disturbs_no_session() {
     bench.assert_lasting();
 }
 
+/// A session with the application of SSD2, which has no keys: those of SSD above it serve.
+fn application_below(card: &mut TestCard<'_>) -> Host {
+    let mut host = session(card);
+    load(&mut host, card);
+    content::personal_domain(&mut host, card, &SSD, "804000", 0x11);
+    content::make_domain(&mut host, card, &SSD2, &[0x80], "8201F88701F8");
+    content::extradite(&mut host, card, &SSD2, &SSD);
+    let mut below = content::session_of(card, &SSD2, 0x11);
+    assert_eq!(below.status(card, [0x80, 0xF0, 0x40, 0x0F], &SSD2), 0x9000);
+    let mut host = session(card);
+    install(&mut host, card, &APP, &[0], "C900");
+    content::extradite(&mut host, card, &APP, &SSD2);
+    assert_eq!(kit::select(card, &APP).1, 0x9000);
+    Opening::new(&mut keys_from(0x11, 16), kit::KVN, SecurityLevel::CMac).open(card).unwrap()
+}
+
 /// An application's session stands on the keys of a domain that goes; another domain gets its place in the registry.
 #[test]
 fn a_place_that_is_used_again_lends_no_old_key() {
@@ -172,19 +188,7 @@ fn a_place_that_is_used_again_lends_no_old_key() {
     bench.ram = kit::Ram::new(24, 40, 16, 4);
     bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    // One with keys, and one below it that has none.
-    content::personal_domain(&mut host, &mut card, &SSD, "804000", 0x11);
-    content::make_domain(&mut host, &mut card, &SSD2, &[0x80], "8201F88701F8");
-    content::extradite(&mut host, &mut card, &SSD2, &SSD);
-    let mut below = content::session_of(&mut card, &SSD2, 0x11);
-    assert_eq!(below.status(&mut card, [0x80, 0xF0, 0x40, 0x0F], &SSD2), 0x9000);
-    let mut host = session(&mut card);
-    install(&mut host, &mut card, &APP, &[0], "C900");
-    content::extradite(&mut host, &mut card, &APP, &SSD2);
-    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
-    let mut app = Opening::new(&mut keys_from(0x11, 16), kit::KVN, SecurityLevel::CMac).open(&mut card).unwrap();
+    let mut app = application_below(&mut card);
     let decrypt = [0x80, 0x24, 0x00, 0x00];
     assert_eq!(app.status(&mut card, decrypt, &[0x5A; 16]), 0x9000);
     let mut first = beside(&mut card, &SSD, &mut keys_from(0x11, 16));
@@ -232,18 +236,7 @@ fn an_application_has_no_session_while_a_domain_behind_it_is_locked() {
     let mut bench = Bench::new();
     bench.desk.0.borrow_mut().secure.insert(APP.to_vec());
     let mut card = bench.card();
-    let mut host = session(&mut card);
-    load(&mut host, &mut card);
-    content::personal_domain(&mut host, &mut card, &SSD, "80", 0x11);
-    content::make_domain(&mut host, &mut card, &SSD2, &[0x80], "8201F88701F8");
-    content::extradite(&mut host, &mut card, &SSD2, &SSD);
-    let mut below = content::session_of(&mut card, &SSD2, 0x11);
-    assert_eq!(below.status(&mut card, [0x80, 0xF0, 0x40, 0x0F], &SSD2), 0x9000);
-    let mut host = session(&mut card);
-    install(&mut host, &mut card, &APP, &[0], "C900");
-    content::extradite(&mut host, &mut card, &APP, &SSD2);
-    assert_eq!(kit::select(&mut card, &APP).1, 0x9000);
-    let mut app = Opening::new(&mut keys_from(0x11, 16), kit::KVN, SecurityLevel::CMac).open(&mut card).unwrap();
+    let mut app = application_below(&mut card);
     assert_eq!(raw(&mut card, &hex("0070000001")), (vec![1], 0x9000));
     let mut issuer = Host::open_on(&mut card, 1, kit::KVN, SecurityLevel::CMac).unwrap();
     let echo = [0x80, 0x10, 0x00, 0x00];
