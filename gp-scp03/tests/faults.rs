@@ -427,12 +427,7 @@ fn every_failure_of_a_command_has_the_same_answer() {
         let (mut host, mut card) = setup.open();
         let before = card_state(&mut card);
         let mac_length = setup.mode.octets();
-        let sealed = |body: &[u8]| {
-            let head = [0x84, 0xE2, 0x12, 0x34, u8::try_from(body.len() + mac_length).unwrap()];
-            let mac = before.keys.mac().cmac(&[&before.chaining_value, &head, body]);
-            let class = gp_apdu::Class::from_byte(0x84).unwrap().with_channel(setup.channel).unwrap().byte();
-            [&[class], &head[1..], body, &mac[..mac_length]].concat()
-        };
+        let sealed = |body: &[u8]| session::sealed(&setup, &before, body);
         let mut buffer = [0; 128];
         let mut built = command(&mut buffer, setup.header(0xE2), Form::Short, &octets(42, 40), None);
         host.wrap(&mut built).unwrap();

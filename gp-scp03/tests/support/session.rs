@@ -178,6 +178,15 @@ pub(crate) fn card_state(card: &mut Responder) -> State {
     state
 }
 
+/// A command with this body, as it is, under the right C-MAC of a session in this state.
+pub(crate) fn sealed(setup: &Setup, state: &State, body: &[u8]) -> Vec<u8> {
+    let mac_length = setup.mode.octets();
+    let head = [0x84, 0xE2, 0x12, 0x34, u8::try_from(body.len() + mac_length).unwrap()];
+    let mac = state.keys.mac().cmac(&[&state.chaining_value, &head, body]);
+    let class = gp_apdu::Class::from_byte(0x84).unwrap().with_channel(setup.channel).unwrap().byte();
+    [&[class], &head[1..], body, &mac[..mac_length]].concat()
+}
+
 /// A command in a buffer of its own.
 pub(crate) fn command<'b>(
     buffer: &'b mut [u8],
